@@ -1,0 +1,93 @@
+//! Reading the kernel's structures: the calling task, and any other by pointer.
+
+use aya_ebpf::{
+    bindings::pt_regs,
+    helpers::{
+        bpf_get_current_pid_tgid, bpf_probe_read_kernel,
+        generated::{bpf_get_current_task_btf, bpf_task_pt_regs},
+    },
+};
+
+use crate::settings::get;
+
+/// Who is calling.
+pub(crate) struct Caller {
+    /// The task, as a pointer the verifier knows the type of.
+    task: *const u8,
+    pub(crate) tgid: u32,
+    pub(crate) tid: u32,
+    pub(crate) mm: u64,
+    pub(crate) files: u64,
+}
+
+impl Caller {
+    /// The process calling, before anything about it is read.
+    #[inline(always)]
+    pub(crate) fn ids() -> (u32, u32) {
+        let id = bpf_get_current_pid_tgid();
+        ((id >> 32) as u32, id as u32)
+    }
+
+    /// The current task.
+    #[inline(always)]
+    pub(crate) fn current() -> Self {
+        let (tgid, tid) = Self::ids();
+        // SAFETY: takes no argument; the current task outlives the program's run.
+        let task = unsafe { bpf_get_current_task_btf() } as *const u8;
+        // SAFETY: the offsets come from this kernel's BTF, and the verifier checks each load
+        // against it.
+        let (mm, files) =
+            unsafe { (load(task, get!(offsets.task_mm)), load(task, get!(offsets.task_files))) };
+        Self { task, tgid, tid, mm, files }
+    }
+
+    /// The registers as the system call was entered with them: its arguments. Needs Linux 5.15.
+    #[inline(always)]
+    pub(crate) fn arguments(&self) -> Arguments {
+        // SAFETY: the helper takes a task and returns its saved registers.
+        Arguments { regs: unsafe { bpf_task_pt_regs(self.task as *mut _) } as *const pt_regs }
+    }
+
+    /// `mm->start_brk` of the caller, 0 without an address space.
+    #[inline(always)]
+    pub(crate) fn start_brk(&self) -> u64 {
+        read(self.mm, get!(offsets.mm_start_brk)).unwrap_or(0)
+    }
+}
+
+/// The arguments of the system call in flight, x86-64 calling convention.
+pub(crate) struct Arguments {
+    regs: *const pt_regs,
+}
+
+macro_rules! argument {
+    ($($index:literal $name:ident $reg:ident;)*) => {
+        impl Arguments { $(
+            #[doc = concat!("Argument ", $index, ".")]
+            #[inline(always)]
+            pub(crate) fn $name(&self) -> u64 {
+                // SAFETY: `regs` came from bpf_task_pt_regs; the verifier checks the load.
+                unsafe { core::ptr::read_volatile(&raw const (*self.regs).$reg) }
+            }
+        )* }
+    };
+}
+
+argument! { 0 arg0 rdi; 1 arg1 rsi; 2 arg2 rdx; 3 arg3 r10; 4 arg4 r8; 5 arg5 r9; }
+
+/// Loads a word from a structure whose type the verifier knows, without a helper call.
+#[inline(always)]
+unsafe fn load(base: *const u8, offset: u32) -> u64 {
+    // SAFETY: as the caller promises; see `Caller::current`.
+    unsafe { core::ptr::read_volatile(base.add(offset as usize).cast::<u64>()) }
+}
+
+/// Reads a `T` at `base + offset` of kernel memory; faults become errors.
+#[inline(always)]
+pub(crate) fn read<T>(base: u64, offset: u32) -> Result<T, i64> {
+    if base == 0 {
+        return Err(-14);
+    }
+    // SAFETY: the helper checks the address and copies nothing on a fault.
+    unsafe { bpf_probe_read_kernel((base + u64::from(offset)) as *const T) }.map_err(i64::from)
+}

@@ -1,0 +1,175 @@
+//! Wires the stages of a live run. One thread owns the ring and the engine, one reads /proc for
+//! it, one writes the output; the only `select!` is here.
+
+mod child;
+mod outlet;
+mod pump;
+mod reader;
+
+use std::{fs::File, io, path::PathBuf, sync::mpsc, thread, time::Duration};
+
+use anyhow::{Context as _, Result};
+pub use child::{Gate, exec_gate};
+pub use outlet::{EventChoice, Form, Outlet};
+use pump::{Mail, Mailbox, Pump};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    engine::{CommPattern, Engine},
+    event::{RecordingWriter, Start},
+    kernel::Kernel,
+    output::Severity,
+    sink::Queue,
+};
+
+/// How long the last lines may take to get through to a slow reader.
+const LAST_LINES: Duration = Duration::from_millis(700);
+
+/// A run, ready to go.
+#[derive(Debug)]
+pub struct Run {
+    /// Facts, filters and configuration.
+    pub start: Start,
+    /// The compiled name filter.
+    pub comm: CommPattern,
+    /// The loaded and attached programs; `None` for /proc alone.
+    pub kernel: Option<Kernel>,
+    /// What is printed.
+    pub form: Form,
+    /// Where it is printed; standard output if `None`.
+    pub output: Option<PathBuf>,
+    /// Where the inputs are kept.
+    pub record: Option<PathBuf>,
+    /// When to stop.
+    pub duration: Option<Duration>,
+    /// The command to start, waiting at its gate.
+    pub gate: Option<Gate>,
+    /// Whether the kernel side's own log is carried.
+    pub kernel_log: bool,
+}
+
+/// How a run went.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// The worst severity of a finding.
+    pub worst: Option<Severity>,
+    /// Status of the command started with `--`.
+    pub command_status: Option<i32>,
+}
+
+impl Run {
+    /// Runs until told to stop. `fail_on` decides the status in the exit line.
+    pub fn go(self, fail_on: Option<Severity>) -> Result<Outcome> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("start the runtime")?;
+        runtime.block_on(self.drive(fail_on))
+    }
+
+    async fn drive(self, fail_on: Option<Severity>) -> Result<Outcome> {
+        let mut interrupt = signal(SignalKind::interrupt()).context("catch SIGINT")?;
+        let mut terminate = signal(SignalKind::terminate()).context("catch SIGTERM")?;
+        let (post, mailbox) = Mailbox::new().context("make the mailbox")?;
+        let (queue, written) = spawn_writer(self.output.as_ref())?;
+        let recorder = self.record.as_ref().map(open_recording).transpose()?;
+        let mut outlet = Outlet::new(self.form, queue);
+        let engine =
+            Engine::start(self.start.clone(), self.comm, outlet.wants_events(), &mut |output| {
+                outlet.take(&output)
+            });
+        let requests = reader::spawn(post.clone())?;
+        let pump = Pump::new(pump::Parts {
+            engine,
+            outlet,
+            mailbox,
+            requests,
+            recorder,
+            kernel: self.kernel,
+            start: self.start,
+            kernel_log: self.kernel_log,
+        })?;
+        let (done, mut finished) = tokio::sync::oneshot::channel();
+        thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || done.send(pump.run(fail_on)))
+            .context("start the engine thread")?;
+        let child_post = post.clone();
+        let waiter = self.gate.map(|gate| {
+            gate.release(move |status| {
+                child_post.send(Mail::CommandExit(status));
+            })
+        });
+        let time_is_up = async {
+            match self.duration {
+                Some(duration) => tokio::time::sleep(duration).await,
+                None => std::future::pending().await,
+            }
+        };
+        let early = tokio::select! {
+            ended = &mut finished => Some(ended),
+            _ = interrupt.recv() => None,
+            _ = terminate.recv() => None,
+            () = time_is_up => None,
+        };
+        let ended = match early {
+            Some(ended) => ended,
+            None => {
+                post.send(Mail::Stop);
+                finished.await
+            }
+        };
+        let outcome = ended.context("the engine thread died")??;
+        // The last lines are in the queue; a reader that is stuck does not keep us.
+        let _ = tokio::time::timeout(LAST_LINES, written).await;
+        if let Some(waiter) = waiter {
+            waiter.note_if_running();
+        }
+        Ok(outcome)
+    }
+}
+
+fn open_recording(path: &PathBuf) -> Result<RecordingWriter<io::BufWriter<File>>> {
+    let file = File::create(path).with_context(|| format!("create {}", path.display()))?;
+    RecordingWriter::new(io::BufWriter::with_capacity(1 << 20, file))
+        .with_context(|| format!("write {}", path.display()))
+}
+
+/// Starts the thread that writes the output; the receiver hears when the last line is written.
+fn spawn_writer(path: Option<&PathBuf>) -> Result<(Queue, tokio::sync::oneshot::Receiver<()>)> {
+    let (queue, reader) = Queue::new();
+    let out: Box<dyn io::Write + Send> = match path {
+        Some(path) => {
+            Box::new(File::create(path).with_context(|| format!("create {}", path.display()))?)
+        }
+        None => Box::new(io::stdout()),
+    };
+    let (done, written) = tokio::sync::oneshot::channel();
+    thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || {
+            if let Err(error) = reader.run(out) {
+                tracing::error!("writing the output: {error}");
+            }
+            // Nobody listens any more when the run gave up on us.
+            let _ = done.send(());
+        })
+        .context("start the writer thread")?;
+    Ok((queue, written))
+}
+
+/// A sender of mail that also wakes the engine thread.
+#[derive(Clone, Debug)]
+struct Post {
+    mail: mpsc::Sender<Mail>,
+    wake: std::sync::Arc<nix::sys::eventfd::EventFd>,
+}
+
+impl Post {
+    fn send(&self, mail: Mail) {
+        // The engine thread is gone only when the run is over.
+        if self.mail.send(mail).is_ok() {
+            let _ = self.wake.write(1);
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The engine thread: drains the ring, decodes, applies, ticks. Everything that enters the engine
+//! passes [`Pump::feed`] or the ring, and both are recorded.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::AsFd as _,
+    sync::{
+        Arc,
+        mpsc::{self, Receiver, SyncSender},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use monitor_common::Counter;
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::eventfd::{EfdFlags, EventFd},
+};
+
+use super::{Outcome, Outlet, Post};
+use crate::{
+    command::exit_status,
+    engine::{Engine, Request},
+    event::{CommandExit, Input, Loss, RecordingWriter, Start, decode},
+    host::clock,
+    kernel::{Counters, Kernel, LogPump, Ring},
+    output::Severity,
+};
+
+/// Records taken before the thread looks at anything else.
+const DRAIN: usize = 16_384;
+/// Records taken at most before a reading is applied: more than the ring holds.
+const DRAIN_ALL: usize = 131_072;
+/// How long the thread sleeps when nothing asks for it. At the peak rate of the budget, 300,000
+/// records a second, the ring's quarter fills in 40 ms and then wakes it.
+const NAP_MS: u16 = 50;
+/// Nanoseconds between ticks.
+const TICK_NS: u64 = 1_000_000_000;
+/// How long the last checks may take.
+const CLOSING: Duration = Duration::from_millis(400);
+
+/// What the other threads tell the engine thread.
+#[derive(Debug)]
+pub(super) enum Mail {
+    /// Answers to requests.
+    Readings(Vec<Input>),
+    /// A round of requests is answered.
+    RoundDone,
+    /// The command started with `--` ended.
+    CommandExit(i32),
+    /// The run is over.
+    Stop,
+}
+
+/// Where mail arrives.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    mail: Receiver<Mail>,
+    wake: Arc<EventFd>,
+}
+
+impl Mailbox {
+    pub(super) fn new() -> Result<(Post, Self)> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let wake = Arc::new(EventFd::from_flags(flags).context("make an eventfd")?);
+        let (sender, mail) = mpsc::channel();
+        Ok((Post { mail: sender, wake: Arc::clone(&wake) }, Self { mail, wake }))
+    }
+}
+
+/// What a pump is made of.
+pub(super) struct Parts {
+    pub(super) engine: Engine,
+    pub(super) outlet: Outlet,
+    pub(super) mailbox: Mailbox,
+    pub(super) requests: SyncSender<Vec<Request>>,
+    pub(super) recorder: Option<RecordingWriter<io::BufWriter<File>>>,
+    pub(super) kernel: Option<Kernel>,
+    pub(super) start: Start,
+    pub(super) kernel_log: bool,
+}
+
+/// The kernel side of a pump.
+struct Source {
+    kernel: Kernel,
+    ring: Ring,
+    counters: Counters,
+    log: Option<LogPump>,
+    reported: Loss,
+}
+
+/// The engine thread's state.
+pub(super) struct Pump {
+    engine: Engine,
+    outlet: Outlet,
+    mailbox: Mailbox,
+    requests: SyncSender<Vec<Request>>,
+    recorder: Option<RecordingWriter<io::BufWriter<File>>>,
+    source: Option<Source>,
+    decode_errors: u64,
+    next_tick_ns: u64,
+    is_stopping: bool,
+    rounds_open: usize,
+}
+
+impl Pump {
+    pub(super) fn new(parts: Parts) -> Result<Self> {
+        let source =
+            parts.kernel.map(|kernel| Source::new(kernel, parts.kernel_log)).transpose()?;
+        let mut pump = Self {
+            engine: parts.engine,
+            outlet: parts.outlet,
+            mailbox: parts.mailbox,
+            requests: parts.requests,
+            recorder: parts.recorder,
+            source,
+            decode_errors: 0,
+            next_tick_ns: 0,
+            is_stopping: false,
+            rounds_open: 0,
+        };
+        pump.keep(|recorder| recorder.input(&Input::Start(Box::new(parts.start))));
+        Ok(pump)
+    }
+
+    /// Runs until told to stop.
+    pub(super) fn run(mut self, fail_on: Option<Severity>) -> Result<Outcome> {
+        while !self.is_stopping {
+            let drained = self.drain(DRAIN);
+            self.read_mail();
+            let now_ns = clock::boot_ns();
+            if now_ns >= self.next_tick_ns {
+                self.next_tick_ns = now_ns + TICK_NS;
+                self.tick(now_ns)?;
+            }
+            self.hand_requests()?;
+            self.outlet.flush();
+            if drained < DRAIN && !self.is_stopping {
+                self.nap(NAP_MS)?;
+            }
+        }
+        self.close()?;
+        Ok(self.finish(fail_on))
+    }
+
+    /// One input: recorded, then applied.
+    fn feed(&mut self, input: &Input) {
+        self.keep(|recorder| recorder.input(input));
+        let outlet = &mut self.outlet;
+        self.engine.apply(input, &mut |output| outlet.take(&output));
+    }
+
+    /// Writes to the recording; the first failure ends it, with a word.
+    fn keep(
+        &mut self,
+        write: impl FnOnce(&mut RecordingWriter<io::BufWriter<File>>) -> io::Result<()>,
+    ) {
+        if let Some(recorder) = &mut self.recorder
+            && let Err(error) = write(recorder)
+        {
+            tracing::error!("the recording ends here: {error}");
+            self.recorder = None;
+        }
+    }
+
+    /// Takes records out of the ring; says how many there were.
+    fn drain(&mut self, limit: usize) -> usize {
+        let Self { engine, outlet, recorder, source, decode_errors, .. } = self;
+        let Some(source) = source else { return 0 };
+        let mut broken = None;
+        let drained = source.ring.drain(limit, |record| match decode(record) {
+            Ok(event) => {
+                if let Some(writer) = recorder
+                    && let Err(error) = writer.record(record)
+                {
+                    broken = Some(error);
+                    *recorder = None;
+                }
+                let input = Input::Event(event);
+                engine.apply(&input, &mut |output| outlet.take(&output));
+            }
+            Err(error) => {
+                tracing::debug!("{error}");
+                *decode_errors += 1;
+            }
+        });
+        if let Some(error) = broken {
+            tracing::error!("the recording ends here: {error}");
+        }
+        drained
+    }
+
+    fn read_mail(&mut self) {
+        // Waking up is all it is for; the mail itself is in the channel.
+        let _ = self.mailbox.wake.read();
+        while let Ok(mail) = self.mailbox.mail.try_recv() {
+            match mail {
+                Mail::Readings(readings) => {
+                    // A reading counts once the stream has passed its end.
+                    self.drain(DRAIN_ALL);
+                    readings.iter().for_each(|reading| self.feed(reading));
+                }
+                Mail::RoundDone => self.rounds_open = self.rounds_open.saturating_sub(1),
+                Mail::CommandExit(status) => {
+                    self.drain(DRAIN_ALL);
+                    self.feed(&Input::CommandExit(CommandExit { status }));
+                    self.is_stopping = true;
+                }
+                Mail::Stop => self.is_stopping = true,
+            }
+        }
+    }
+
+    fn tick(&mut self, now_ns: u64) -> Result<()> {
+        if let Some(loss) = self.new_loss(now_ns)? {
+            self.feed(&Input::Loss(loss));
+        }
+        if let Some(log) = self.source.as_mut().and_then(|source| source.log.as_mut()) {
+            log.flush();
+        }
+        self.engine.set_not_printed(self.outlet.dropped_lines());
+        self.feed(&Input::Tick { now_ns });
+        Ok(())
+    }
+
+    /// What was lost since it was last reported.
+    fn new_loss(&mut self, now_ns: u64) -> Result<Option<Loss>> {
+        let Some(source) = &mut self.source else { return Ok(None) };
+        let total = Loss { decode_errors: self.decode_errors, ..source.totals()? };
+        let last = std::mem::replace(&mut source.reported, total);
+        let loss = Loss {
+            at_ns: now_ns,
+            memory: total.memory - last.memory,
+            process: total.process - last.process,
+            decode_errors: total.decode_errors - last.decode_errors,
+            failed: total.failed - last.failed,
+            read_errors: total.read_errors - last.read_errors,
+        };
+        let is_nothing = Loss { at_ns: 0, ..loss } == Loss::default();
+        Ok((!is_nothing).then_some(loss))
+    }
+
+    /// Carries out what concerns the kernel and hands the rest to the reader.
+    fn hand_requests(&mut self) -> Result<()> {
+        let mut round = self.engine.take_requests();
+        for request in &round {
+            if let (Request::Watch { pid }, Some(source)) = (request, &mut self.source) {
+                source.kernel.watch(*pid)?;
+            }
+        }
+        round.retain(|request| !matches!(request, Request::Watch { .. }));
+        // A reader that is behind is not given more; the engine asks again.
+        if !round.is_empty() && self.requests.try_send(round).is_ok() {
+            self.rounds_open += 1;
+        }
+        Ok(())
+    }
+
+    fn nap(&self, timeout_ms: u16) -> Result<()> {
+        match &self.source {
+            Some(source) => source.ring.wait(self.mailbox.wake.as_fd(), timeout_ms)?,
+            None => {
+                let mut wake = [PollFd::new(self.mailbox.wake.as_fd(), PollFlags::POLLIN)];
+                match poll(&mut wake, PollTimeout::from(timeout_ms)) {
+                    Ok(_) | Err(nix::Error::EINTR) => {}
+                    Err(error) => return Err(error).context("wait for mail"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The last checks, then the last words.
+    fn close(&mut self) -> Result<()> {
+        let deadline = Instant::now() + CLOSING;
+        self.drain(DRAIN_ALL);
+        self.feed(&Input::Closing { now_ns: clock::boot_ns() });
+        self.hand_requests()?;
+        while self.rounds_open > 0 && Instant::now() < deadline {
+            self.nap(10)?;
+            self.drain(DRAIN);
+            self.read_mail();
+        }
+        self.drain(DRAIN_ALL);
+        let now_ns = clock::boot_ns();
+        if let Some(loss) = self.new_loss(now_ns)? {
+            self.feed(&Input::Loss(loss));
+        }
+        self.engine.set_not_printed(self.outlet.dropped_lines());
+        self.feed(&Input::Stop { now_ns });
+        self.keep(RecordingWriter::flush);
+        Ok(())
+    }
+
+    fn finish(mut self, fail_on: Option<Severity>) -> Outcome {
+        let outcome = Outcome {
+            worst: self.engine.worst_severity(),
+            command_status: self.engine.command_status(),
+        };
+        if let (true, Some(command)) = (self.outlet.is_json(), outcome.command_status) {
+            let status = exit_status(outcome, fail_on);
+            let line = serde_json::json!({
+                "type": "exit", "command_status": command, "status": status,
+            });
+            self.outlet.line(&line.to_string());
+        }
+        self.outlet.flush();
+        outcome
+    }
+}
+
+impl Source {
+    fn new(mut kernel: Kernel, carry_log: bool) -> Result<Self> {
+        let ring = kernel.take_ring()?;
+        let counters = kernel.take_counters()?;
+        let log = if carry_log { kernel.take_log() } else { None };
+        Ok(Self { kernel, ring, counters, log, reported: Loss::default() })
+    }
+
+    /// The counters since loading.
+    fn totals(&self) -> Result<Loss> {
+        let total = |counter| {
+            self.counters.total(counter).with_context(|| format!("read counter {counter:?}"))
+        };
+        Ok(Loss {
+            memory: total(Counter::LostMemory)?,
+            process: total(Counter::LostProcess)?,
+            failed: total(Counter::FailedMemory)?,
+            read_errors: total(Counter::ReadError)?,
+            ..Loss::default()
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! Reads /proc for the engine, on a thread of its own: a slow file never delays the ring.
+
+use std::{
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    thread,
+};
+
+use anyhow::{Context as _, Result};
+
+use super::{Post, pump::Mail};
+use crate::{
+    engine::Request,
+    event::{Input, ProcReading, ProcessId, Reconcile},
+    host::{Proc, Scratch, SelfMeter, Want, clock},
+};
+
+/// Rounds of requests that may wait; the engine asks again for what does not fit.
+const MAX_ROUNDS: usize = 4;
+/// Readings handed over at once.
+const BATCH: usize = 32;
+/// Over a shorter time, starting up is all that the agent's own CPU figure would show.
+const MIN_METER_NS: u64 = 1_000_000_000;
+/// State letter of a reading that found no process.
+const GONE: char = 'X';
+
+/// Starts the thread; rounds of requests go in here, readings come back as mail.
+pub(super) fn spawn(post: Post) -> Result<SyncSender<Vec<Request>>> {
+    let (sender, rounds) = sync_channel(MAX_ROUNDS);
+    let reader = Reader {
+        proc: Proc::default(),
+        scratch: Scratch::default(),
+        meter: SelfMeter::new(&Proc::default(), clock::boot_ns()),
+        metered_ns: clock::boot_ns(),
+        batch: Vec::new(),
+        post,
+    };
+    thread::Builder::new()
+        .name("reader".to_owned())
+        .spawn(move || reader.run(&rounds))
+        .context("start the reader thread")?;
+    Ok(sender)
+}
+
+struct Reader {
+    proc: Proc,
+    scratch: Scratch,
+    meter: SelfMeter,
+    metered_ns: u64,
+    batch: Vec<Input>,
+    post: Post,
+}
+
+impl Reader {
+    fn run(mut self, rounds: &Receiver<Vec<Request>>) {
+        while let Ok(round) = rounds.recv() {
+            for request in &round {
+                self.answer(request);
+                if self.batch.len() >= BATCH {
+                    self.hand_over();
+                }
+            }
+            self.hand_over();
+            self.post.send(Mail::RoundDone);
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if !self.batch.is_empty() {
+            self.post.send(Mail::Readings(std::mem::take(&mut self.batch)));
+        }
+    }
+
+    fn answer(&mut self, request: &Request) {
+        match request {
+            // Goes to the kernel, not to /proc.
+            Request::Watch { .. } => {}
+            Request::Scan { known } => self.scan(known),
+            Request::Process { pid, detail } => self.process(*pid, *detail),
+            Request::Space { pid } => {
+                let reading = match self.proc.read_space(*pid, &mut self.scratch) {
+                    Ok(reading) => reading,
+                    Err(error) => {
+                        tracing::debug!("{error}");
+                        let process = ProcessId { pid: *pid, start_ticks: 0 };
+                        Reconcile { process, ..Reconcile::default() }
+                    }
+                };
+                self.batch.push(Input::Reconcile(Box::new(reading)));
+            }
+            Request::Host => self.host(),
+        }
+    }
+
+    fn process(&mut self, pid: u32, detail: bool) {
+        match self.proc.read_process(pid, Want { detail }, &mut self.scratch) {
+            Ok(Some(reading)) => self.batch.push(Input::Proc(Box::new(reading))),
+            Ok(None) => {
+                let process = ProcessId { pid, start_ticks: 0 };
+                let at_ns = clock::boot_ns();
+                let gone = ProcReading { process, at_ns, state: GONE, ..ProcReading::default() };
+                self.batch.push(Input::Proc(Box::new(gone)));
+            }
+            Err(error) => tracing::debug!("{error}"),
+        }
+    }
+
+    /// Reads every process that is not known, parents first, so that children can be followed.
+    fn scan(&mut self, known: &[u32]) {
+        let mut pids = Vec::new();
+        if let Err(error) = self.proc.pids(&mut pids) {
+            tracing::warn!("looking for processes: {error}");
+            return;
+        }
+        let mut found: Vec<ProcReading> = Vec::new();
+        for pid in pids.into_iter().filter(|pid| known.binary_search(pid).is_err()) {
+            match self.proc.read_process(pid, Want { detail: true }, &mut self.scratch) {
+                Ok(reading) => found.extend(reading.filter(|reading| !reading.kernel_thread)),
+                Err(error) => tracing::debug!("{error}"),
+            }
+        }
+        found.sort_by_key(|reading| (reading.process.start_ticks, reading.process.pid));
+        self.batch.extend(found.into_iter().map(|reading| Input::Proc(Box::new(reading))));
+    }
+
+    fn host(&mut self) {
+        match self.proc.host_reading() {
+            Ok(reading) => self.batch.push(Input::Host(reading)),
+            Err(error) => tracing::warn!("{error}"),
+        }
+        let now_ns = clock::boot_ns();
+        if now_ns < self.metered_ns + MIN_METER_NS {
+            return;
+        }
+        self.metered_ns = now_ns;
+        match self.meter.read(now_ns) {
+            Ok(reading) => self.batch.push(Input::SelfReading(reading)),
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
+}

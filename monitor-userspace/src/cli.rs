@@ -1,0 +1,233 @@
+//! The command line as typed; nothing here is resolved. Help text is written for somebody whose
+//! host is running out of memory right now.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::{output::Severity, plan::PROBES};
+
+const EXAMPLES: &str = "\
+Examples:
+  memwatch-ebpf --all                            watch every process of the host
+  memwatch-ebpf --all --plain --duration 30s     for half a minute, as plain lines
+  memwatch-ebpf --pid 4242 --json                one process, every event as a JSON line
+  memwatch-ebpf --comm '^postgres' --follow      by name, with the children they make
+  memwatch-ebpf --fail-on medium -- ./server     start a program and watch it from its first
+                                                 instruction; exit 3 if it leaks
+  memwatch-ebpf --all --record run.mwr           keep everything the judgement was made of
+  memwatch-ebpf --replay run.mwr                 judge it again, as any user, anywhere
+
+Exit status:
+  0 fine   1 failure   2 usage   3 findings at or above --fail-on   4 no privilege
+  5 the kernel cannot.   With -- COMMAND: its own status when that is not 0.";
+
+/// Finds the process that leaks memory, without touching it.
+///
+/// Watches mmap, munmap, mremap and brk of every process from the kernel side, rebuilds what each
+/// holds, and says which one grows without end, and how fast.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "memwatch-ebpf", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(group = ArgGroup::new("scope").args(["all", "pid", "comm", "argv"]).multiple(true))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct Cli {
+    /// What to do instead of watching.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+
+    /// Watch every process of the host.
+    #[arg(long, conflicts_with_all = ["pid", "comm"])]
+    pub all: bool,
+
+    /// Watch these processes.
+    #[arg(long, short, value_name = "PID", value_delimiter = ',')]
+    pub pid: Vec<u32>,
+
+    /// Watch processes whose name matches this regular expression.
+    #[arg(long, value_name = "REGEX")]
+    pub comm: Option<String>,
+
+    /// Watch the children of watched processes too.
+    #[arg(long)]
+    pub follow: bool,
+
+    /// One JSON object a line on standard output: events, snapshots, findings.
+    #[arg(long, conflicts_with = "plain")]
+    pub json: bool,
+
+    /// Plain lines instead of a live table.
+    #[arg(long)]
+    pub plain: bool,
+
+    /// Write to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Stop after this long (30s, 5m, 2h).
+    #[arg(long, short, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+
+    /// Print the processes this often.
+    #[arg(long, short, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub interval: Duration,
+
+    /// Families of events that --json prints.
+    #[arg(long, value_name = "FAMILY", value_delimiter = ',', requires = "json")]
+    pub events: Option<Vec<EventFamily>>,
+
+    /// Print failed calls too, with their errno (they are always counted).
+    #[arg(long)]
+    pub failed: bool,
+
+    /// Trace only mappings of at least this size (4096, 64K, 1M).
+    #[arg(long, value_name = "SIZE", default_value = "0", value_parser = size)]
+    pub min_mapping: u64,
+
+    /// Keep all inputs of this run in a file, for --replay.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// Judge a recording again instead of watching. Needs no privilege.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["scope", "record", "duration", "no_ebpf", "skip_probe", "follow"]
+    )]
+    pub replay: Option<PathBuf>,
+
+    /// Correct what is held when /proc disagrees, or only measure the difference.
+    #[arg(long, value_name = "WHEN", default_value = "on")]
+    pub reconcile: OnOff,
+
+    /// Use /proc alone: coarser, and without the kernel's events.
+    #[arg(long)]
+    pub no_ebpf: bool,
+
+    /// Leave a probe out, to see what its absence breaks.
+    #[arg(long, value_name = "NAME", value_parser = probe_names())]
+    pub skip_probe: Vec<String>,
+
+    /// Exit with 3 if a finding reached this severity: low, medium, high, critical.
+    #[arg(long, value_name = "SEVERITY")]
+    pub fail_on: Option<Severity>,
+
+    /// More about what the agent does, on standard error; twice for the kernel side's own log.
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Start this command and watch it from its first instruction; the run ends with it.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub argv: Vec<String>,
+}
+
+/// What to do instead of watching.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Action {
+    /// Print shell completions.
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+    /// Waits to be watched, then becomes the command. Started by the agent itself.
+    #[command(name = "exec-gate", hide = true)]
+    ExecGate {
+        /// The command and its arguments.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        argv: Vec<String>,
+    },
+}
+
+/// A switch with two names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnOff {
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+/// A family as named on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EventFamily {
+    /// Mappings and heap.
+    Memory,
+    /// Birth, exec and death of processes.
+    Process,
+    /// No events at all.
+    None,
+}
+
+fn probe_names() -> clap::builder::PossibleValuesParser {
+    PROBES.map(|probe| probe.name).into()
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no time above zero: write 500ms, 30s, 5m or 2h");
+    let (number, unit) = split(text);
+    let number: f64 = number.parse().map_err(|_: std::num::ParseFloatError| wrong())?;
+    let seconds = match unit {
+        "ms" => number / 1e3,
+        "" | "s" => number,
+        "m" => number * 60.0,
+        "h" => number * 3600.0,
+        "d" => number * 86400.0,
+        _ => return Err(wrong()),
+    };
+    // Below a millisecond there is nothing to wait for, above a century nobody waits.
+    if !(0.001..3.2e9).contains(&seconds) {
+        return Err(wrong());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let wrong = || format!("{text:?} is no size: write 4096, 64K, 1.5M or 2G");
+    let (number, unit) = split(text);
+    let number: f64 = number.parse().map_err(|_: std::num::ParseFloatError| wrong())?;
+    let unit = unit.trim_end_matches("iB").trim_end_matches('B').to_ascii_uppercase();
+    let shift = match unit.as_str() {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        _ => return Err(wrong()),
+    };
+    let bytes = number * f64::from(1 << shift);
+    if !(0.0..9e18).contains(&bytes) {
+        return Err(wrong());
+    }
+    Ok(bytes as u64)
+}
+
+/// A number and the letters behind it.
+fn split(text: &str) -> (&str, &str) {
+    let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    text.split_at(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_and_sizes_are_read_with_their_units() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        assert_eq!(size("1.5M"), Ok(1_572_864));
+        assert_eq!(size("64KiB"), Ok(65_536));
+        for wrong in ["", "s", "-3s", "0s", "5 parsecs", "nan", "infs", "1e400s"] {
+            assert!(duration(wrong).is_err(), "{wrong:?}");
+        }
+        for wrong in ["", "K", "-1", "1T2", "nan"] {
+            assert!(size(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

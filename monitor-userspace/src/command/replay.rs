@@ -1,0 +1,90 @@
+//! `--replay`: judges a recording again. Pure but for the file and standard output.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{exit_status, watch::form_of};
+use crate::{
+    agent::{Form, Outcome},
+    cli::Cli,
+    engine::{CommPattern, Engine},
+    event::{Input, RecordingError, RecordingReader},
+};
+
+/// Text is handed to the output at this size.
+const BATCH_BYTES: usize = 64 << 10;
+
+pub(super) fn replay(cli: &Cli) -> Result<u8> {
+    let path = cli.replay.as_deref().context("no recording")?;
+    let shown = path.display();
+    let file = File::open(path).with_context(|| format!("open {shown}"))?;
+    let mut recording = RecordingReader::new(BufReader::with_capacity(1 << 20, file))
+        .with_context(|| format!("read {shown}"))?;
+    let out: Box<dyn io::Write> = match &cli.output {
+        Some(path) => {
+            Box::new(File::create(path).with_context(|| format!("create {}", path.display()))?)
+        }
+        None => Box::new(io::stdout()),
+    };
+    // A recording is not live: on a terminal too it is plain lines.
+    let form = match form_of(cli) {
+        Form::Live { .. } => Form::Plain,
+        form => form,
+    };
+    match play(&mut recording, form, BufWriter::new(out)) {
+        Ok(outcome) => Ok(exit_status(outcome, cli.fail_on)),
+        Err(error) if is_broken_pipe(&error) => Ok(0),
+        Err(error) => Err(error.context(format!("replay {shown}"))),
+    }
+}
+
+fn play(
+    recording: &mut RecordingReader<impl io::Read>,
+    form: Form,
+    mut out: impl io::Write,
+) -> Result<Outcome> {
+    let Some(Input::Start(start)) = recording.next_input()? else {
+        bail!("the recording does not begin with its start");
+    };
+    let comm = CommPattern::compile(&start.filters)?;
+    let wants_events = form.wants_events();
+    let is_json = form.is_json();
+    let mut sink = form.sink();
+    let mut text = Vec::new();
+    let mut engine = Engine::start(*start, comm, wants_events, &mut |output| {
+        sink.write(&output, &mut text);
+    });
+    loop {
+        match recording.next_input() {
+            Ok(Some(input)) => engine.apply(&input, &mut |output| sink.write(&output, &mut text)),
+            Ok(None) => break,
+            Err(error @ RecordingError::Cut { .. }) => {
+                tracing::warn!("{error}: the agent that wrote it was killed; replayed up to there");
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        // What it would read of the host it reads from the recording.
+        drop(engine.take_requests());
+        if text.len() >= BATCH_BYTES {
+            out.write_all(&text)?;
+            text.clear();
+        }
+    }
+    out.write_all(&text)?;
+    let outcome =
+        Outcome { worst: engine.worst_severity(), command_status: engine.command_status() };
+    if let (true, Some(command)) = (is_json, outcome.command_status) {
+        writeln!(out, "{}", serde_json::json!({"type": "exit", "command_status": command}))?;
+    }
+    out.flush()?;
+    Ok(outcome)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

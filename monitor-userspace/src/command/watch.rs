@@ -1,0 +1,202 @@
+//! Watching: asks the host, plans, loads and attaches, then hands over to the agent.
+
+use std::io::IsTerminal as _;
+
+use anyhow::{Context as _, Result};
+use monitor_common::{
+    Settings,
+    settings::{SCOPE_ALL, SCOPE_WATCHED},
+};
+
+use super::{Refusal, exit_status};
+use crate::{
+    agent::{EventChoice, Form, Gate, Run},
+    cli::{Cli, EventFamily, OnOff},
+    engine::CommPattern,
+    event::{Family, Filters, Privilege, Start},
+    host::{self, HostFacts, Proc, Scratch, Want, btf, clock},
+    kernel::{Kernel, KernelError},
+    plan::{Plan, plan_none, plan_probes},
+};
+
+/// Rows of a terminal that does not say.
+const DEFAULT_ROWS: usize = 24;
+
+pub(super) fn watch(cli: Cli) -> Result<u8> {
+    let is_unscoped = !cli.all && cli.pid.is_empty() && cli.comm.is_none() && cli.argv.is_empty();
+    if is_unscoped {
+        let message = "say what to watch: --all, --pid PID, --comm REGEX or -- COMMAND \
+                       (--help shows examples)";
+        return Err(Refusal::new(Refusal::USAGE, message).into());
+    }
+    let facts = HostFacts::probe().context("ask the host")?;
+    let filters = filters_of(&cli);
+    let comm = CommPattern::compile(&filters)
+        .map_err(|error| Refusal::new(Refusal::USAGE, format!("--comm: {error}")))?;
+    check_pids(&cli.pid)?;
+    let plan = if cli.no_ebpf { plan_none() } else { plan_probes(&cli.skip_probe) };
+    let mut kernel = if cli.no_ebpf { None } else { Some(load(&cli, &facts)?) };
+    let gate = start_gate(&cli)?;
+    if let Some(kernel) = &mut kernel {
+        for pid in cli.pid.iter().copied().chain(gate.as_ref().map(Gate::pid)) {
+            kernel.watch(pid)?;
+        }
+        kernel.attach(&plan).map_err(refused)?;
+    }
+    let start = start_of(&cli, facts, filters, &plan, gate.as_ref());
+    let fail_on = cli.fail_on;
+    let run = Run {
+        start,
+        comm,
+        kernel,
+        form: form_of(&cli),
+        output: cli.output,
+        record: cli.record,
+        duration: cli.duration,
+        gate,
+        kernel_log: cli.verbose > 1,
+    };
+    Ok(exit_status(run.go(fail_on)?, fail_on))
+}
+
+/// How the output looks: as asked, else a live table on a terminal and plain lines elsewhere.
+pub(super) fn form_of(cli: &Cli) -> Form {
+    if cli.json {
+        return Form::Json(EventChoice(families_of(cli)));
+    }
+    let is_live = !cli.plain && cli.output.is_none() && std::io::stdout().is_terminal();
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    if !is_live || is_dumb {
+        return Form::Plain;
+    }
+    let has_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    Form::Live { rows: host::terminal_rows().unwrap_or(DEFAULT_ROWS), has_colour }
+}
+
+fn families_of(cli: &Cli) -> Vec<Family> {
+    let Some(chosen) = &cli.events else { return Family::ALL.to_vec() };
+    let has = |family| chosen.contains(&family);
+    let memory = has(EventFamily::Memory).then_some(Family::Memory);
+    let process = has(EventFamily::Process).then_some(Family::Process);
+    memory.into_iter().chain(process).collect()
+}
+
+fn filters_of(cli: &Cli) -> Filters {
+    Filters {
+        all: cli.all,
+        pids: cli.pid.clone(),
+        comm: cli.comm.clone(),
+        follow: cli.follow,
+        min_mapping_bytes: cli.min_mapping,
+    }
+}
+
+/// A pid that is not there is a typing error, not an empty run.
+fn check_pids(pids: &[u32]) -> Result<()> {
+    let (proc, mut scratch) = (Proc::default(), Scratch::default());
+    for &pid in pids {
+        match proc.read_process(pid, Want::default(), &mut scratch)? {
+            Some(reading) if !reading.kernel_thread => {}
+            Some(_) => {
+                let message = format!("--pid {pid}: a kernel thread holds no memory of its own");
+                return Err(Refusal::new(Refusal::USAGE, message).into());
+            }
+            None => {
+                let message = format!("--pid {pid}: there is no such process");
+                return Err(Refusal::new(Refusal::USAGE, message).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Loads the programs with this host's facts patched in.
+fn load(cli: &Cli, facts: &HostFacts) -> Result<Kernel> {
+    if !facts.is_root {
+        let message = "loading kernel programs needs root (or CAP_BPF, CAP_PERFMON and \
+                       CAP_SYS_ADMIN): run it with sudo, or use --no-ebpf for what /proc alone \
+                       shows";
+        return Err(Refusal::new(Refusal::PRIVILEGE, message).into());
+    }
+    if !facts.has_btf {
+        let message = "this kernel has no type information (/sys/kernel/btf/vmlinux, \
+                       CONFIG_DEBUG_INFO_BTF): use --no-ebpf for what /proc alone shows";
+        return Err(Refusal::new(Refusal::KERNEL, message).into());
+    }
+    if facts.tracefs.is_none() {
+        host::mount_tracefs().map_err(|error| {
+            let message = format!(
+                "tracefs is not mounted and cannot be: {error}; try `mount -t tracefs tracefs \
+                 /sys/kernel/tracing`, or --no-ebpf"
+            );
+            Refusal::new(Refusal::KERNEL, message)
+        })?;
+    }
+    let settings = settings_of(cli)?;
+    Ok(Kernel::load(&settings, cli.verbose > 1).map_err(refused)?)
+}
+
+fn settings_of(cli: &Cli) -> Result<Settings> {
+    let bytes = btf::read_kernel_btf(btf::KERNEL_BTF)?;
+    let offsets = host::kernel_offsets(&btf::Btf::parse(&bytes)?).map_err(|error| {
+        let message = format!("this kernel's type information is not what we know: {error}");
+        Refusal::new(Refusal::KERNEL, message)
+    })?;
+    Ok(Settings {
+        offsets,
+        min_mapping_bytes: cli.min_mapping,
+        agent_tgid: std::process::id(),
+        scope: if cli.all { SCOPE_ALL } else { SCOPE_WATCHED },
+        follow: u32::from(cli.follow),
+        process_unscoped: u32::from(cli.comm.is_some()),
+        failed: u32::from(cli.failed),
+        reserved: 0,
+    })
+}
+
+/// What the kernel refuses is the kernel's limit, said with its own word.
+fn refused(error: KernelError) -> Refusal {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    Refusal::new(Refusal::KERNEL, format!("{message} (--no-ebpf works from /proc alone)"))
+}
+
+fn start_gate(cli: &Cli) -> Result<Option<Gate>> {
+    if cli.argv.is_empty() {
+        return Ok(None);
+    }
+    let is_json_on_stdout = cli.json && cli.output.is_none();
+    Gate::start(&cli.argv, is_json_on_stdout).map(Some)
+}
+
+fn start_of(
+    cli: &Cli,
+    facts: HostFacts,
+    filters: Filters,
+    plan: &Plan,
+    gate: Option<&Gate>,
+) -> Start {
+    Start {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        host: facts.hostname,
+        boot_id: facts.boot_id,
+        kernel: facts.release,
+        started_ns: clock::boot_ns(),
+        boot_epoch_ns: clock::boot_epoch_ns(),
+        page_bytes: facts.page_bytes,
+        huge_page_bytes: facts.huge_page_bytes,
+        cpus: facts.cpus,
+        mem_total_bytes: facts.mem_total_bytes,
+        attach: plan.attach_table(),
+        privilege: if cli.no_ebpf { Privilege::ProcOnly } else { Privilege::Full },
+        filters,
+        reconcile: cli.reconcile == OnOff::On,
+        interval_ns: u64::try_from(cli.interval.as_nanos()).unwrap_or(u64::MAX),
+        agent_pid: std::process::id(),
+        command_pid: gate.map(Gate::pid),
+    }
+}

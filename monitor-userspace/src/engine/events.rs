@@ -1,0 +1,182 @@
+//! What the kernel did, applied to the inventory.
+
+use super::{Engine, REMEMBERED_DEAD};
+use crate::{
+    event::{Body, Comm, Event, ProcessId},
+    inventory::{Applied, Process, Space, SpaceKey, Watch, mem_op},
+    output::{EventLine, Output},
+};
+
+/// A fork, as far as the table needs it.
+struct Birth {
+    child: u32,
+    ppid: u32,
+    start_ns: u64,
+    mm: u64,
+    comm: Comm,
+}
+
+impl Engine {
+    pub(super) fn on_event(&mut self, event: &Event, out: &mut dyn FnMut(Output<'_>)) {
+        self.counts.events += 1;
+        let mut heap_change = None;
+        match event.body {
+            Body::Mmap { .. } | Body::Munmap { .. } | Body::Mremap { .. } | Body::Brk { .. } => {
+                heap_change = self.on_memory(event);
+            }
+            Body::Fork { child, child_ppid, child_start_ns, child_mm, comm, .. } => {
+                let birth =
+                    Birth { child, ppid: child_ppid, start_ns: child_start_ns, mm: child_mm, comm };
+                self.on_fork(event, &birth);
+            }
+            Body::Exec { start_ns, comm, .. } => self.on_exec(event, start_ns, comm),
+            Body::Rename { pid, comm } => self.on_rename(pid, comm),
+            // The line is printed while the process is still known.
+            Body::Exit { .. } => {}
+        }
+        self.print(event, heap_change, out);
+        if let Body::Exit { start_ns, .. } = event.body {
+            self.on_exit(ProcessId::from_start_ns(event.pid, start_ns), event.at_ns, out);
+        }
+    }
+
+    fn print(&self, event: &Event, heap_change: Option<i64>, out: &mut dyn FnMut(Output<'_>)) {
+        if !self.wants_events || matches!(event.body, Body::Rename { .. }) {
+            return;
+        }
+        let process = self.table.get(event.pid);
+        out(Output::Event(&EventLine {
+            seq: self.counts.events,
+            clock: self.clock,
+            event,
+            process: process.map_or(ProcessId::default(), |process| process.id),
+            comm: process.map(|process| process.comm.as_str()).filter(|comm| !comm.is_empty()),
+            heap_change,
+        }));
+    }
+
+    /// Applies a change of an address space; says by how much the heap grew, for brk.
+    fn on_memory(&mut self, event: &Event) -> Option<i64> {
+        if self.table.get(event.pid).is_none() {
+            self.discover(event.pid, "", 0, event.at_ns, SpaceKey::of_mm(event.mm))?;
+        }
+        self.table.bind(event.pid, event.mm, event.at_ns);
+        let op = mem_op(&event.body, &self.facts)?;
+        let space = self.table.space_of_mut(event.pid)?;
+        if space.apply(event.at_ns, op) == Applied::Collided {
+            self.counts.collisions += 1;
+        }
+        let Body::Brk { result, .. } = event.body else { return None };
+        let before = space.last_brk.replace(result)?;
+        Some(result as i64 - before as i64)
+    }
+
+    fn on_fork(&mut self, event: &Event, birth: &Birth) {
+        self.table.bind(event.pid, event.mm, event.at_ns);
+        let comm = birth.comm.to_text();
+        let Some(watch) = self.watch_of(birth.child, &comm, event.pid) else { return };
+        let key = SpaceKey::of_mm(birth.mm);
+        if birth.mm != event.mm {
+            let space = match self.table.space_of(event.pid) {
+                Some(parent) => parent.forked(event.at_ns),
+                None => Space::unseeded(event.at_ns),
+            };
+            self.table.install_space(key, space);
+        }
+        self.table.insert(Process {
+            ppid: birth.ppid,
+            id: ProcessId::from_start_ns(birth.child, birth.start_ns),
+            ..Process::new(birth.child, comm, event.at_ns, key).watched(watch)
+        });
+        self.growths.remove(&birth.child);
+    }
+
+    fn on_exec(&mut self, event: &Event, start_ns: u64, comm: Comm) {
+        let comm = comm.to_text();
+        let key = SpaceKey::of_mm(event.mm);
+        if self.table.get(event.pid).is_none() {
+            // Nobody's child as far as we know: picked by name, or its fork was lost.
+            self.discover(event.pid, &comm, 0, event.at_ns, SpaceKey::provisional(event.pid));
+        }
+        if self.table.get(event.pid).is_none() {
+            return;
+        }
+        self.table.install_space(key, Space::unseeded(event.at_ns));
+        self.table.move_to(event.pid, key, event.at_ns);
+        let ppid = self.table.get(event.pid).map_or(0, |process| process.ppid);
+        let watch = self.watch_of(event.pid, &comm, ppid);
+        if let Some(process) = self.table.get_mut(event.pid) {
+            process.id = ProcessId::from_start_ns(event.pid, start_ns);
+            process.comm = comm;
+            process.since_ns = event.at_ns;
+            process.reading = None;
+            process.cpu_percent = None;
+            process.idle_rounds = 0;
+            // Once watched by name, always: the user meant the process.
+            process.watch = process.watch.max(watch.unwrap_or(process.watch));
+            process.due_ns = process.first_look_ns();
+        }
+        self.seed_if_named(event.pid, event.at_ns);
+        // Another program: what the last one did says nothing about it.
+        self.growths.remove(&event.pid);
+    }
+
+    fn on_rename(&mut self, pid: u32, comm: Comm) {
+        let comm = comm.to_text();
+        match self.table.get_mut(pid) {
+            Some(process) => process.comm = comm,
+            None if self.comm.is_some() => {
+                self.discover(pid, &comm, 0, self.now_ns, SpaceKey::provisional(pid));
+            }
+            None => {}
+        }
+    }
+
+    /// Takes a process up that no event announced; `None` where it is not watched.
+    pub(super) fn discover(
+        &mut self,
+        pid: u32,
+        comm: &str,
+        ppid: u32,
+        now_ns: u64,
+        space: SpaceKey,
+    ) -> Option<()> {
+        // A scoped kernel side sends the memory of watched processes only: its word is enough.
+        let watch = self.watch_of(pid, comm, ppid)?;
+        if self.is_scoped() {
+            self.requests.watch(pid);
+        }
+        let process = Process::new(pid, comm.to_owned(), now_ns, space).watched(watch);
+        self.table.insert(Process { ppid, ..process });
+        self.seed_if_named(pid, now_ns);
+        Some(())
+    }
+
+    /// What the user asked for by name is read at once, so that its events count from the start.
+    fn seed_if_named(&mut self, pid: u32, now_ns: u64) {
+        let is_named = self.table.get(pid).is_some_and(|process| process.watch == Watch::Named);
+        if let Some(space) = self.table.space_of_mut(pid)
+            && is_named
+            && !space.is_seeded()
+        {
+            space.asked_ns = now_ns;
+            self.requests.ask_space(pid);
+        }
+    }
+
+    /// Ends a process: its last snapshot, the end of its findings, and what it held.
+    pub(super) fn on_exit(&mut self, id: ProcessId, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        if self.table.get(id.pid).is_none() {
+            return;
+        }
+        if let Some(snapshot) = self.snapshot_at(id.pid, at_ns, true) {
+            out(Output::Final(&snapshot));
+        }
+        self.end_growths(id.pid, at_ns, out);
+        self.table.remove(id.pid);
+        if self.dead.len() >= REMEMBERED_DEAD {
+            self.dead.pop_front();
+        }
+        self.dead.push_back((id, at_ns));
+    }
+}

@@ -1,0 +1,187 @@
+//! The pure core: [`Input`]s in, [`Output`]s out. No I/O, no clock, no threads; the same inputs
+//! give the same outputs, to the byte. What it wants to know of the host it asks for as
+//! [`Request`]s, which the agent carries out and a replay ignores.
+
+mod events;
+mod readings;
+mod report;
+mod requests;
+mod scope;
+
+use std::collections::VecDeque;
+
+use regex::Regex;
+pub use requests::Request;
+use rustc_hash::FxHashMap;
+pub use scope::CommPattern;
+
+use crate::{
+    event::{Input, Loss, ProcessId, SelfReading, Start},
+    inventory::ProcessTable,
+    output::{Header, Output, Severity, WallClock},
+    rule::Growths,
+};
+
+/// Version of the line format.
+const LINE_VERSION: u32 = 1;
+
+/// Nobody waits a whole interval for the first look.
+const FIRST_INTERVAL_NS: u64 = 2_000_000_000;
+
+/// How many processes that ended are remembered, so that a reading taken before their end does not
+/// bring them back.
+const REMEMBERED_DEAD: usize = 4096;
+
+/// What is counted over a run.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    events: u64,
+    collisions: u64,
+    reconciled: u64,
+    loss: Loss,
+}
+
+/// The core.
+#[derive(Debug)]
+pub struct Engine {
+    facts: Start,
+    clock: WallClock,
+    comm: Option<Regex>,
+    table: ProcessTable,
+    growths: FxHashMap<u32, Growths>,
+    dead: VecDeque<(ProcessId, u64)>,
+    requests: requests::Schedule,
+    counts: Counts,
+    host: Option<crate::event::HostReading>,
+    own: Option<SelfReading>,
+    command_status: Option<i32>,
+    now_ns: u64,
+    next_interval_ns: u64,
+    wants_events: bool,
+    not_printed: u64,
+    resolved: Vec<crate::output::Finding>,
+    worst: Option<Severity>,
+}
+
+impl Engine {
+    /// Starts a run and says its header. `comm` is the compiled form of the filter in `facts`;
+    /// `wants_events` is whether anybody prints events.
+    pub fn start(
+        facts: Start,
+        comm: CommPattern,
+        wants_events: bool,
+        out: &mut dyn FnMut(Output<'_>),
+    ) -> Self {
+        let clock = WallClock::new(facts.boot_epoch_ns);
+        out(Output::Header(&Header {
+            v: LINE_VERSION,
+            version: facts.version.clone(),
+            host: facts.host.clone(),
+            boot_id: facts.boot_id.clone(),
+            kernel: facts.kernel.clone(),
+            started: clock.at(facts.started_ns),
+            attach: facts.attach.iter().cloned().collect(),
+            filters: facts.filters.clone(),
+            reconcile: facts.reconcile,
+        }));
+        Self {
+            clock,
+            comm: comm.into_regex(),
+            table: ProcessTable::default(),
+            growths: FxHashMap::default(),
+            dead: VecDeque::new(),
+            requests: requests::Schedule::new(facts.started_ns),
+            counts: Counts::default(),
+            host: None,
+            own: None,
+            command_status: None,
+            now_ns: facts.started_ns,
+            next_interval_ns: facts.started_ns + facts.interval_ns.min(FIRST_INTERVAL_NS),
+            wants_events,
+            not_printed: 0,
+            resolved: Vec::new(),
+            worst: None,
+            facts,
+        }
+    }
+
+    /// Takes one input.
+    pub fn apply(&mut self, input: &Input, out: &mut dyn FnMut(Output<'_>)) {
+        match input {
+            // A second start would be another run; recordings hold one.
+            Input::Start(_) => {}
+            Input::Event(event) => self.on_event(event, out),
+            Input::Loss(loss) => self.on_loss(*loss),
+            Input::Proc(reading) => self.on_proc(reading, out),
+            Input::Reconcile(reading) => self.on_reconcile(reading),
+            Input::Host(reading) => self.host = Some(*reading),
+            Input::SelfReading(reading) => self.own = Some(*reading),
+            Input::CommandExit(exit) => self.command_status = Some(exit.status),
+            Input::Tick { now_ns } => self.on_tick(*now_ns, out),
+            Input::Closing { now_ns } => self.on_closing(*now_ns),
+            Input::Stop { now_ns } => self.on_stop(*now_ns, out),
+        }
+    }
+
+    /// The worst severity that any finding of the run had.
+    pub fn worst_severity(&self) -> Option<Severity> {
+        self.worst
+    }
+
+    /// Status of the command started with `--`, once it ended.
+    pub fn command_status(&self) -> Option<i32> {
+        self.command_status
+    }
+
+    /// What the engine wants to know of the host since the last tick.
+    pub fn take_requests(&mut self) -> Vec<Request> {
+        self.requests.take()
+    }
+
+    /// Tells how many lines the output's reader was too slow for; shown in the next stats.
+    pub fn set_not_printed(&mut self, lines: u64) {
+        self.not_printed = lines;
+    }
+
+    fn on_loss(&mut self, loss: Loss) {
+        let total = &mut self.counts.loss;
+        total.memory += loss.memory;
+        total.process += loss.process;
+        total.decode_errors += loss.decode_errors;
+        total.failed += loss.failed;
+        total.read_errors += loss.read_errors;
+        // A record that could not be decoded or filled may have been of either family.
+        let unknown = loss.decode_errors + loss.read_errors;
+        if loss.memory + unknown > 0 {
+            self.table.spaces_mut().for_each(crate::inventory::Space::mark_inexact);
+        }
+        if loss.process + unknown > 0 {
+            self.table.spaces_mut().for_each(crate::inventory::Space::mark_inexact);
+            self.requests.scan_soon();
+        }
+    }
+
+    fn on_tick(&mut self, now_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        self.now_ns = self.now_ns.max(now_ns);
+        if now_ns >= self.next_interval_ns {
+            // A pause longer than an interval gives one report, not several.
+            let step = self.facts.interval_ns.max(1);
+            let missed = (now_ns - self.next_interval_ns) / step;
+            self.next_interval_ns += (missed + 1) * step;
+            let interval = self.interval();
+            out(Output::Interval(&interval));
+        }
+        self.schedule(now_ns);
+    }
+
+    fn on_stop(&mut self, now_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        self.now_ns = self.now_ns.max(now_ns);
+        for pid in self.table.pids() {
+            if let Some(snapshot) = self.snapshot(pid, true) {
+                out(Output::Final(&snapshot));
+            }
+        }
+        let summary = self.summary();
+        out(Output::Summary(&summary));
+    }
+}

@@ -1,0 +1,147 @@
+//! What was read of the host, applied to the inventory and to the series.
+
+use super::{Engine, requests::next_look_ns};
+use crate::{
+    event::{Privilege, ProcReading, ProcessId, Reconcile, TICK_NS},
+    inventory::SpaceKey,
+    output::Output,
+    rule::Sample,
+};
+
+/// State letter of a reading that found no process: it is gone.
+const GONE: char = 'X';
+/// State letter of a process that ended and was not waited for.
+const ZOMBIE: char = 'Z';
+/// A reading and the events agree in time when nothing happened for this long before it.
+const QUIET_NS: u64 = 200_000_000;
+
+impl Engine {
+    pub(super) fn on_proc(&mut self, reading: &ProcReading, out: &mut dyn FnMut(Output<'_>)) {
+        if self.is_stale(reading) {
+            return;
+        }
+        let pid = reading.process.pid;
+        // On its way out a process has no memory left and is not a zombie yet.
+        let is_over = matches!(reading.state, GONE | ZOMBIE) || reading.virtual_bytes == 0;
+        if let Some(known) = self.table.get(pid) {
+            let is_other =
+                known.id.start_ticks != 0 && known.id.start_ticks != reading.process.start_ticks;
+            if is_other || is_over {
+                // Its end was not seen: no probe, or the record was lost.
+                let id = known.id;
+                self.on_exit(id, reading.at_ns, out);
+            }
+        }
+        if is_over {
+            return;
+        }
+        if self.table.get(pid).is_none() {
+            let key = SpaceKey::provisional(pid);
+            if self.discover(pid, &reading.comm, reading.ppid, reading.at_ns, key).is_none() {
+                return;
+            }
+        }
+        self.take_reading(reading);
+        self.check_virtual_size(reading);
+        self.sample(reading, out);
+    }
+
+    /// Whether a reading is older than what events have told since.
+    fn is_stale(&self, reading: &ProcReading) -> bool {
+        let id = reading.process;
+        let is_dead = |dead: &(ProcessId, u64)| {
+            dead.0.pid == id.pid
+                && (dead.0.start_ticks == id.start_ticks || dead.0.start_ticks == 0)
+                && dead.1 >= reading.at_ns
+        };
+        reading.kernel_thread
+            || self.dead.iter().rev().any(is_dead)
+            || self.table.get(id.pid).is_some_and(|known| known.since_ns > reading.at_ns)
+    }
+
+    fn take_reading(&mut self, reading: &ProcReading) {
+        let Some(process) = self.table.get_mut(reading.process.pid) else { return };
+        process.id = reading.process;
+        process.ppid = reading.ppid;
+        process.comm.clone_from(&reading.comm);
+        let last = process.reading.take();
+        let is_idle = last.as_ref().is_some_and(|last| {
+            last.rss_bytes == reading.rss_bytes
+                && last.virtual_bytes == reading.virtual_bytes
+                && last.cpu_ticks == reading.cpu_ticks
+        });
+        process.idle_rounds = if is_idle { process.idle_rounds.saturating_add(1) } else { 0 };
+        process.due_ns = next_look_ns(reading.at_ns, process.idle_rounds);
+        let mut kept = Box::new(reading.clone());
+        if let Some(last) = last {
+            let passed_ns = reading.at_ns.saturating_sub(last.at_ns);
+            if passed_ns > 0 {
+                let used_ns = reading.cpu_ticks.saturating_sub(last.cpu_ticks) * TICK_NS;
+                process.cpu_percent = Some(used_ns as f64 / passed_ns as f64 * 100.0);
+            }
+            // What is read less often stays as last read.
+            kept.detail = kept.detail.or(last.detail);
+        }
+        process.reading = Some(kept);
+    }
+
+    /// The virtual size of /proc minus the inventory is stack and vdso, and constant. When it
+    /// moves while nothing happens, an event was missed or the stack grew: worth a check.
+    fn check_virtual_size(&mut self, reading: &ProcReading) {
+        let Some(space) = self.table.space_of_mut(reading.process.pid) else { return };
+        let Some(totals) = space.totals() else { return };
+        if space.last_event_ns + QUIET_NS > reading.at_ns {
+            return;
+        }
+        let unlisted = reading.virtual_bytes as i64 - totals.all() as i64;
+        match space.unlisted_bytes {
+            Some(before) if before != unlisted => {
+                space.is_suspect = true;
+                space.unlisted_bytes = Some(unlisted);
+            }
+            _ => space.unlisted_bytes = Some(unlisted),
+        }
+    }
+
+    /// Feeds the series of a process and reports what came of it.
+    fn sample(&mut self, reading: &ProcReading, out: &mut dyn FnMut(Output<'_>)) {
+        let pid = reading.process.pid;
+        let Some(process) = self.table.get(pid) else { return };
+        let space = self.table.space_of(pid).filter(|space| {
+            // Without events the last reading is all there is.
+            space.is_exact() || self.facts.privilege == Privilege::ProcOnly
+        });
+        let totals = space.and_then(crate::inventory::Space::totals);
+        let swap_bytes = process
+            .reading
+            .as_ref()
+            .and_then(|reading| reading.detail)
+            .map_or(0, |detail| detail.swap_bytes);
+        let sample = Sample {
+            at_ns: reading.at_ns,
+            load: process.cpu_percent.unwrap_or(0.0),
+            totals,
+            touched_bytes: reading.rss_anon_bytes + swap_bytes,
+        };
+        self.observe_growth(process.id, &sample, out);
+    }
+
+    pub(super) fn on_reconcile(&mut self, reading: &Reconcile) {
+        self.requests.spend(reading.t1_ns.saturating_sub(reading.t0_ns));
+        let known = self.table.get(reading.process.pid);
+        let is_same = known.is_some_and(|known| {
+            known.id.start_ticks == reading.process.start_ticks || known.id.start_ticks == 0
+        });
+        // A reading from before the last exec shows a space that is gone.
+        let is_current = known.is_some_and(|known| reading.t0_ns >= known.since_ns);
+        let corrects = self.facts.reconcile || self.facts.privilege == Privilege::ProcOnly;
+        let Some(space) = self.table.space_of_mut(reading.process.pid) else { return };
+        if !reading.found || !is_same || !is_current {
+            space.asked_ns = 0;
+            return;
+        }
+        if space.reconcile(reading, corrects) {
+            self.counts.reconciled += 1;
+        }
+    }
+}

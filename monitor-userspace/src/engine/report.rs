@@ -1,0 +1,248 @@
+//! What the engine says: snapshots, findings, figures.
+
+use super::Engine;
+use crate::{
+    event::{MappingClass, Privilege, ProcessId},
+    inventory::Process,
+    output::{
+        AccuracyLine, Evidence, Finding, FindingState, Interval, Output, Severity, Snapshot,
+        Source, Stats, Summary, start_time,
+    },
+    rule::{Change, Growths, Report, Sample},
+};
+
+/// Per-CPU batches of the kernel's RSS counters, in pages (mm/memory.c, `TASK_RSS_EVENTS_THRESH`).
+const RSS_BATCH_PAGES: u64 = 64;
+
+impl Engine {
+    pub(super) fn snapshot(&self, pid: u32, is_final: bool) -> Option<Snapshot> {
+        self.snapshot_at(pid, self.now_ns, is_final)
+    }
+
+    pub(super) fn snapshot_at(&self, pid: u32, at_ns: u64, is_final: bool) -> Option<Snapshot> {
+        let process = self.table.get(pid)?;
+        let space = self.table.space_of(pid)?;
+        let reading = process.reading.as_deref();
+        let detail = reading.and_then(|reading| reading.detail);
+        let held = |class| space.totals().map(|totals| totals.get(class));
+        let has_events = self.facts.privilege == Privilege::Full;
+        Some(Snapshot {
+            ts: self.clock.at(at_ns),
+            pid,
+            start_time: start_time(self.clock, process.id),
+            ppid: (process.ppid != 0).then_some(process.ppid),
+            comm: process.comm.clone(),
+            source: if has_events { Source::Events } else { Source::Proc },
+            rss_bytes: reading.map(|reading| reading.rss_bytes),
+            rss_anon_bytes: reading.map(|reading| reading.rss_anon_bytes),
+            rss_file_bytes: detail.map(|detail| detail.rss_file_bytes),
+            rss_shmem_bytes: detail.map(|detail| detail.rss_shmem_bytes),
+            pss_bytes: None,
+            swap_bytes: detail.map(|detail| detail.swap_bytes),
+            lazyfree_bytes: None,
+            thp_bytes: None,
+            virtual_bytes: reading.map(|reading| reading.virtual_bytes),
+            heap_bytes: held(MappingClass::Heap),
+            anon_mapped_bytes: held(MappingClass::Anonymous),
+            file_mapped_bytes: held(MappingClass::File),
+            shared_mapped_bytes: held(MappingClass::Shared),
+            mappings: space.vmas,
+            threads: reading.map(|reading| reading.threads),
+            cpu_percent: process.cpu_percent,
+            accuracy: self.accuracy_of(process),
+            sampled_at: reading.map(|reading| self.clock.at(reading.at_ns)),
+            is_final,
+        })
+    }
+
+    /// The last check against /proc. A smallest mapping size, or no events at all, leaves nothing
+    /// that could be compared.
+    fn accuracy_of(&self, process: &Process) -> Option<AccuracyLine> {
+        let compares =
+            self.facts.privilege == Privilege::Full && self.facts.filters.min_mapping_bytes == 0;
+        let accuracy = self.table.space_of(process.id.pid)?.accuracy.filter(|_| compares)?;
+        Some(AccuracyLine {
+            checked_at: self.clock.at(accuracy.checked_ns),
+            mapping_error_bytes: accuracy.error_bytes,
+            descriptor_error: None,
+        })
+    }
+
+    pub(super) fn interval(&self) -> Interval {
+        let pids = self.table.pids();
+        Interval {
+            ts: self.clock.at(self.now_ns),
+            snapshots: pids.iter().filter_map(|&pid| self.snapshot(pid, false)).collect(),
+            open_findings: self.open_findings(FindingState::Updated),
+            stats: self.stats(),
+            host: self.host.map(|host| (self.facts.mem_total_bytes, host.mem_available_bytes)),
+        }
+    }
+
+    pub(super) fn summary(&self) -> Summary {
+        let checked: Vec<u64> = self
+            .table
+            .pids()
+            .iter()
+            .filter_map(|&pid| self.accuracy_of(self.table.get(pid)?))
+            .map(|accuracy| accuracy.mapping_error_bytes)
+            .collect();
+        let mut findings = self.resolved.clone();
+        findings.extend(self.open_findings(FindingState::Open));
+        Summary {
+            ts: self.clock.at(self.now_ns),
+            seconds: self.now_ns.saturating_sub(self.facts.started_ns) as f64 / 1e9,
+            stats: self.stats(),
+            findings,
+            accuracy: checked.iter().max().map(|&worst| (worst, checked.len())),
+            command_status: self.command_status,
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        let loss = self.counts.loss;
+        Stats {
+            ts: self.clock.at(self.now_ns),
+            events_seen: self.counts.events,
+            events_lost: loss.memory + loss.process + loss.read_errors,
+            lost_by_family: [("memory", loss.memory), ("process", loss.process)].into(),
+            decode_errors: loss.decode_errors,
+            failed_calls: loss.failed,
+            events_not_printed: self.not_printed,
+            order_repairs: self.counts.collisions,
+            reconciled: self.counts.reconciled,
+            processes: self.table.len(),
+            agent_rss_anon_bytes: self.own.map(|own| own.rss_anon_bytes),
+            agent_kernel_bytes: self.own.map(|own| own.kernel_bytes),
+            agent_cpu_percent: self.own.map(|own| own.cpu_percent),
+        }
+    }
+
+    /// Feeds the memory series of a process and says what came of it.
+    pub(super) fn observe_growth(
+        &mut self,
+        id: ProcessId,
+        sample: &Sample,
+        out: &mut dyn FnMut(Output<'_>),
+    ) {
+        let page = self.facts.page_bytes;
+        let step = RSS_BATCH_PAGES * u64::from(self.facts.cpus.max(1)) * page;
+        let growths = self.growths.entry(id.pid).or_insert_with(|| Growths::new(id, page, step));
+        let Some((change, report)) = growths.observe(sample) else { return };
+        let state = match change {
+            Change::Opened => FindingState::Open,
+            Change::Updated => FindingState::Updated,
+            Change::Ended => FindingState::Resolved,
+        };
+        let Some(finding) = self.finding(id.pid, sample.at_ns, &report, state) else { return };
+        self.publish(finding, out);
+    }
+
+    /// Ends the finding of a process that ended.
+    pub(super) fn end_growths(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        let Some(report) = self.growths.remove(&pid).and_then(|growths| growths.open()) else {
+            return;
+        };
+        if let Some(finding) = self.finding(pid, at_ns, &report, FindingState::Resolved) {
+            self.publish(Finding { verdict: "suspect", ..finding }, out);
+        }
+    }
+
+    fn publish(&mut self, finding: Finding, out: &mut dyn FnMut(Output<'_>)) {
+        self.worst = self.worst.max(Some(finding.severity));
+        out(Output::Finding(&finding));
+        if finding.state == FindingState::Resolved {
+            self.resolved.push(finding);
+        }
+    }
+
+    fn open_findings(&self, state: FindingState) -> Vec<Finding> {
+        self.table
+            .pids()
+            .into_iter()
+            .filter_map(|pid| {
+                let report = self.growths.get(&pid)?.open()?;
+                self.finding(pid, self.now_ns, &report, state)
+            })
+            .collect()
+    }
+
+    fn finding(
+        &self,
+        pid: u32,
+        at_ns: u64,
+        report: &Report,
+        state: FindingState,
+    ) -> Option<Finding> {
+        let process = self.table.get(pid)?;
+        let leading = &report.leading;
+        Some(Finding {
+            ts: self.clock.at(at_ns),
+            id: finding_id(report, process.id),
+            rule: report.rule,
+            state,
+            severity: Severity::Medium,
+            verdict: if state == FindingState::Resolved { "stopped" } else { "suspect" },
+            pid,
+            start_time: start_time(self.clock, process.id),
+            comm: process.comm.clone(),
+            component: None,
+            resource: report.resource,
+            rate_per_min: leading.rate_per_min,
+            rate_unit: "bytes",
+            rate_interval: leading.rate_interval,
+            confidence: None,
+            e_value_log10: leading.e_value_log10,
+            rival: None,
+            since: self.clock.at(leading.since_ns),
+            forecast: None,
+            evidence: evidence(report),
+            stacks: Vec::new(),
+            recommendation: format!(
+                "compare its working set with what it should hold, and watch it alone: \
+                 memwatch-ebpf --pid {pid}"
+            ),
+        })
+    }
+}
+
+/// A hash of rule, identity and first time (FNV-1a): the same in every replay.
+fn finding_id(report: &Report, id: ProcessId) -> String {
+    let parts = [u64::from(id.pid), id.start_ticks, report.opened_ns];
+    let bytes = parts.iter().flat_map(|part| part.to_le_bytes());
+    let hash =
+        b"growth".iter().copied().chain(bytes).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    format!("{hash:016x}")
+}
+
+fn evidence(report: &Report) -> Vec<Evidence> {
+    let rates = [
+        ("touched_rate", "touched memory", report.touched),
+        ("heap_rate", "the heap", report.heap),
+        ("anon_mapping_rate", "anonymous mappings", report.anon),
+    ];
+    let rates = rates.into_iter().filter_map(|(name, what, growth)| {
+        let rate = growth?.rate_per_min;
+        let text = format!("{what} grows by {:.1} MiB a minute", rate / 1_048_576.0);
+        Some(Evidence { name, value: rate, says: "leak", text })
+    });
+    let leading = &report.leading;
+    let shape = Evidence {
+        name: "rho",
+        value: leading.rho,
+        says: if leading.rho >= 0.35 { "leak" } else { "settling" },
+        text: format!("{:.0} % of the growth fell into the second half", leading.rho * 100.0),
+    };
+    let e_value = Evidence {
+        name: "e_value_log10",
+        value: leading.e_value_log10,
+        says: "growth",
+        text: format!(
+            "floors without a trend would look like this in at most one of 10^{:.0} series",
+            leading.e_value_log10.floor()
+        ),
+    };
+    rates.chain([shape, e_value]).collect()
+}

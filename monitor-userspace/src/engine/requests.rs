@@ -1,0 +1,206 @@
+//! Decides what to read of the host and when, so that the cost follows activity and checking the
+//! inventory stays within one percent of a core.
+
+use super::Engine;
+use crate::{
+    event::Privilege,
+    inventory::{OpLog, Process, Space, Watch},
+};
+
+/// Something to read, or to tell the kernel side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Trace this process's memory from now on.
+    Watch {
+        /// Which.
+        pid: u32,
+    },
+    /// Look for processes that are not in `known` (ascending).
+    Scan {
+        /// Pids the engine knows.
+        known: Vec<u32>,
+    },
+    /// Look at a process.
+    Process {
+        /// Which.
+        pid: u32,
+        /// Whether its status is worth reading too.
+        detail: bool,
+    },
+    /// Read an address space.
+    Space {
+        /// By one of its processes.
+        pid: u32,
+    },
+    /// Look at the host's memory and at the agent itself.
+    Host,
+}
+
+/// How often an active process is looked at: the finest bucket of the series.
+const LOOK_NS: u64 = 5_000_000_000;
+/// An idle process is looked at this many rounds apart at most.
+const MAX_IDLE_ROUNDS: u64 = 6;
+/// How often everything else is looked for that events should have shown.
+const SCAN_NS: u64 = 60_000_000_000;
+/// How often each address space is checked against /proc.
+const CHECK_NS: u64 = 60_000_000_000;
+/// How often it is read where there are no events to keep it.
+const CHECK_PROC_ONLY_NS: u64 = 10_000_000_000;
+/// When an unanswered request is made again.
+const RETRY_NS: u64 = 5_000_000_000;
+/// Share of one core that checking may cost, as a divisor of time.
+const CHECK_COST_DIVISOR: u64 = 100;
+/// Unused allowance is kept up to this, so that a quiet hour buys no storm.
+const MAX_ALLOWANCE_NS: i64 = 500_000_000;
+/// Checks started on one tick at most, so that logs do not all run at once.
+const MAX_CHECKS_PER_TICK: usize = 32;
+
+/// When what is due.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    pending: Vec<Request>,
+    next_scan_ns: u64,
+    next_host_ns: u64,
+    allowance_ns: i64,
+    allowance_at_ns: u64,
+}
+
+impl Schedule {
+    pub(super) fn new(now_ns: u64) -> Self {
+        Self {
+            pending: Vec::new(),
+            next_scan_ns: 0,
+            next_host_ns: 0,
+            allowance_ns: MAX_ALLOWANCE_NS,
+            allowance_at_ns: now_ns,
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.pending)
+    }
+
+    pub(super) fn scan_soon(&mut self) {
+        self.next_scan_ns = 0;
+    }
+
+    pub(super) fn watch(&mut self, pid: u32) {
+        self.pending.push(Request::Watch { pid });
+    }
+
+    pub(super) fn ask_space(&mut self, pid: u32) {
+        self.pending.push(Request::Space { pid });
+    }
+
+    pub(super) fn spend(&mut self, cost_ns: u64) {
+        self.allowance_ns = self.allowance_ns.saturating_sub_unsigned(cost_ns);
+    }
+
+    fn earn(&mut self, now_ns: u64) {
+        let passed = now_ns.saturating_sub(self.allowance_at_ns);
+        self.allowance_at_ns = now_ns;
+        let earned = self.allowance_ns.saturating_add_unsigned(passed / CHECK_COST_DIVISOR);
+        self.allowance_ns = earned.min(MAX_ALLOWANCE_NS);
+    }
+}
+
+/// When a process is due again after a look at `at_ns`: on the next round, later if it is idle.
+pub(super) fn next_look_ns(at_ns: u64, idle_rounds: u8) -> u64 {
+    let rounds = (u64::from(idle_rounds) / 2 + 1).min(MAX_IDLE_ROUNDS);
+    (at_ns / LOOK_NS + rounds) * LOOK_NS
+}
+
+impl Engine {
+    /// Fills the list of requests for this tick. A replay calls this too: asking changes state.
+    pub(super) fn schedule(&mut self, now_ns: u64) {
+        // Answered or not, the last tick's requests are old; watches are never dropped.
+        self.requests.pending.retain(|request| matches!(request, Request::Watch { .. }));
+        self.requests.earn(now_ns);
+        if now_ns >= self.requests.next_host_ns {
+            self.requests.next_host_ns = now_ns + LOOK_NS;
+            self.requests.pending.push(Request::Host);
+        }
+        let scan_every = if self.facts.privilege == Privilege::Full { SCAN_NS } else { LOOK_NS };
+        let pids = self.table.pids();
+        if now_ns >= self.requests.next_scan_ns {
+            self.requests.next_scan_ns = now_ns + scan_every;
+            self.requests.pending.push(Request::Scan { known: pids.clone() });
+        }
+        let mut checks = 0;
+        for pid in pids {
+            self.schedule_look(pid, now_ns);
+            checks += usize::from(self.schedule_space(pid, now_ns, checks));
+        }
+    }
+
+    /// The last checks before the end: every space that is known, without the second of waiting.
+    pub(super) fn on_closing(&mut self, now_ns: u64) {
+        self.requests.pending.clear();
+        for pid in self.table.pids() {
+            let Some(space) = self.table.space_of_mut(pid) else { continue };
+            if space.asked_ns != now_ns {
+                space.start_log(now_ns);
+                space.asked_ns = now_ns;
+                self.requests.pending.push(Request::Space { pid });
+            }
+        }
+        let is_named = |request: &Request| match request {
+            Request::Space { pid } => self.table.get(*pid).is_some_and(|p| p.watch == Watch::Named),
+            _ => false,
+        };
+        // Time is short: what was asked for by name is checked first.
+        self.requests.pending.sort_by_key(|request| !is_named(request));
+    }
+
+    fn schedule_look(&mut self, pid: u32, now_ns: u64) {
+        let is_swapping =
+            self.host.is_some_and(|host| host.swap_free_bytes < host.swap_total_bytes);
+        let Some(process) = self.table.get_mut(pid) else { return };
+        if now_ns < process.due_ns {
+            return;
+        }
+        let detail = is_swapping || process.watch == Watch::Named || process.reading.is_none();
+        process.due_ns = next_look_ns(now_ns, process.idle_rounds);
+        self.requests.pending.push(Request::Process { pid, detail });
+    }
+
+    /// Asks for a space that is due; says whether a check was started.
+    fn schedule_space(&mut self, pid: u32, now_ns: u64, started: usize) -> bool {
+        let has_events = self.facts.privilege == Privilege::Full;
+        let may_start = self.requests.allowance_ns > 0 && started < MAX_CHECKS_PER_TICK;
+        let corrects = self.facts.reconcile;
+        let Some(process) = self.table.get(pid) else { return false };
+        let first_look_ns = process.first_look_ns();
+        let stagger_ns = u64::from(pid % 16) * Process::SETTLED_NS;
+        let Some(space) = self.table.space_of_mut(pid) else { return false };
+        if space.asked_ns != 0 && now_ns < space.asked_ns + RETRY_NS {
+            return false;
+        }
+        if !space.is_seeded() {
+            if now_ns >= first_look_ns {
+                space.asked_ns = now_ns;
+                self.requests.pending.push(Request::Space { pid });
+            }
+            return false;
+        }
+        let every_ns = if has_events { CHECK_NS + stagger_ns } else { CHECK_PROC_ONLY_NS };
+        if space.log_since_ns().is_none() {
+            let is_due = needs_check(space, now_ns, every_ns, corrects) && may_start;
+            if is_due {
+                space.start_log(now_ns);
+            }
+            return is_due;
+        }
+        // The log must reach back a second before the reading, for releases still under way.
+        let ready = space.log_since_ns().is_some_and(|since| now_ns >= since + OpLog::LOOKBACK_NS);
+        if ready {
+            space.asked_ns = now_ns;
+            self.requests.pending.push(Request::Space { pid });
+        }
+        false
+    }
+}
+
+fn needs_check(space: &Space, now_ns: u64, every_ns: u64, corrects: bool) -> bool {
+    (corrects && (space.is_suspect || !space.is_exact())) || now_ns >= space.read_ns + every_ns
+}

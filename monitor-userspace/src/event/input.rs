@@ -1,0 +1,248 @@
+//! The one door into the engine: [`Input`]. What is recorded is this; what is replayed is this.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Event, MappingClass};
+
+/// Nanoseconds in a clock tick of /proc (`USER_HZ` is 100 on every Linux that runs here).
+pub const TICK_NS: u64 = 10_000_000;
+
+/// A process: its pid and when it started. A pid alone is never an identity.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct ProcessId {
+    /// Thread-group id in the initial pid namespace.
+    pub pid: u32,
+    /// Start, in clock ticks since boot (field 22 of /proc/PID/stat).
+    pub start_ticks: u64,
+}
+
+impl ProcessId {
+    /// From the kernel's own start time, which /proc truncates to the tick.
+    pub const fn from_start_ns(pid: u32, start_ns: u64) -> Self {
+        Self { pid, start_ticks: start_ns / TICK_NS }
+    }
+}
+
+/// What the engine is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The first input: facts, filters and configuration.
+    Start(Box<Start>),
+    /// A record of the kernel.
+    Event(Event),
+    /// Records were lost or could not be decoded.
+    Loss(Loss),
+    /// One look at /proc/PID.
+    Proc(Box<ProcReading>),
+    /// One look at an address space.
+    Reconcile(Box<Reconcile>),
+    /// One look at the host.
+    Host(HostReading),
+    /// One look at the agent itself.
+    SelfReading(SelfReading),
+    /// The command started with `--` ended.
+    CommandExit(CommandExit),
+    /// Time has passed. The only clock the engine has.
+    Tick {
+        /// Nanoseconds since boot.
+        now_ns: u64,
+    },
+    /// The run is about to end: ask for the last checks.
+    Closing {
+        /// Nanoseconds since boot.
+        now_ns: u64,
+    },
+    /// The run ends: judge and report for the last time.
+    Stop {
+        /// Nanoseconds since boot.
+        now_ns: u64,
+    },
+}
+
+/// What the agent may do on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Privilege {
+    /// Kernel events and every process's /proc.
+    Full,
+    /// /proc only.
+    ProcOnly,
+}
+
+/// Which processes are watched, as given on the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filters {
+    /// Every process.
+    pub all: bool,
+    /// These.
+    pub pids: Vec<u32>,
+    /// Those whose name matches this regular expression.
+    pub comm: Option<String>,
+    /// The children of watched processes too.
+    pub follow: bool,
+    /// Smallest mapping that is traced, in bytes.
+    pub min_mapping_bytes: u64,
+}
+
+/// Facts, filters and configuration of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// Version of the agent.
+    pub version: String,
+    /// Host name.
+    pub host: String,
+    /// The kernel's random id of this boot.
+    pub boot_id: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Nanoseconds since boot at the start of the run.
+    pub started_ns: u64,
+    /// Wall-clock time of boot, in nanoseconds since 1970, taken once.
+    pub boot_epoch_ns: i64,
+    /// Bytes of a page.
+    pub page_bytes: u64,
+    /// Bytes of a default huge page.
+    pub huge_page_bytes: u64,
+    /// CPUs of the host.
+    pub cpus: u32,
+    /// Bytes of memory of the host.
+    pub mem_total_bytes: u64,
+    /// Which hook carries each probe, by probe name, sorted; `none` where skipped.
+    pub attach: Vec<(String, String)>,
+    /// What may be seen.
+    pub privilege: Privilege,
+    /// Which processes are watched.
+    pub filters: Filters,
+    /// Whether drift is corrected, or only measured.
+    pub reconcile: bool,
+    /// Seconds between printed lines.
+    pub interval_ns: u64,
+    /// Pid of the agent.
+    pub agent_pid: u32,
+    /// Pid of the command started with `--`.
+    pub command_pid: Option<u32>,
+}
+
+/// Records that did not arrive, since the last report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// When it was noticed, in nanoseconds since boot.
+    pub at_ns: u64,
+    /// Records of family memory that found the ring full.
+    pub memory: u64,
+    /// Records of family process that found the ring full.
+    pub process: u64,
+    /// Records that could not be decoded.
+    pub decode_errors: u64,
+    /// Failed acquisitions and replacements.
+    pub failed: u64,
+    /// Kernel structures that could not be read.
+    pub read_errors: u64,
+}
+
+/// One look at /proc/PID.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProcReading {
+    /// Who.
+    pub process: ProcessId,
+    /// When, in nanoseconds since boot.
+    pub at_ns: u64,
+    /// Parent.
+    pub ppid: u32,
+    /// Name, not yet safe to print.
+    pub comm: String,
+    /// State letter of /proc/PID/stat.
+    pub state: char,
+    /// Threads.
+    pub threads: u32,
+    /// CPU time used so far, user and system, in clock ticks.
+    pub cpu_ticks: u64,
+    /// Virtual size, in bytes.
+    pub virtual_bytes: u64,
+    /// Resident set, in bytes.
+    pub rss_bytes: u64,
+    /// Resident anonymous memory (resident minus shared of statm), in bytes.
+    pub rss_anon_bytes: u64,
+    /// What only /proc/PID/status tells; read when it pays.
+    pub detail: Option<ProcDetail>,
+    /// True for a kernel thread (no address space).
+    pub kernel_thread: bool,
+}
+
+/// What /proc/PID/status adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcDetail {
+    /// Resident file pages, in bytes.
+    pub rss_file_bytes: u64,
+    /// Resident shared memory, in bytes.
+    pub rss_shmem_bytes: u64,
+    /// Swapped out, in bytes.
+    pub swap_bytes: u64,
+    /// Real user id.
+    pub uid: u32,
+}
+
+/// A range of an address space and its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadRange(
+    /// First address.
+    pub u64,
+    /// First address after it.
+    pub u64,
+    /// Class.
+    pub MappingClass,
+);
+
+/// One look at an address space (/proc/PID/maps), taken between two instants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconcile {
+    /// Whose.
+    pub process: ProcessId,
+    /// Just before reading, in nanoseconds since boot.
+    pub t0_ns: u64,
+    /// Just after reading, in nanoseconds since boot.
+    pub t1_ns: u64,
+    /// Start of the heap, page-rounded up; `None` where the kernel does not say.
+    pub start_brk: Option<u64>,
+    /// Ranges in address order, neighbours of one class joined.
+    pub ranges: Vec<ReadRange>,
+    /// Lines of maps: the number of VMAs.
+    pub vmas: u32,
+    /// False when the process was gone or could not be read: then the rest says nothing.
+    pub found: bool,
+}
+
+/// One look at the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostReading {
+    /// When, in nanoseconds since boot.
+    pub at_ns: u64,
+    /// MemAvailable, in bytes.
+    pub mem_available_bytes: u64,
+    /// MemFree, in bytes.
+    pub mem_free_bytes: u64,
+    /// SwapTotal, in bytes.
+    pub swap_total_bytes: u64,
+    /// SwapFree, in bytes.
+    pub swap_free_bytes: u64,
+}
+
+/// One look at the agent itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SelfReading {
+    /// Its resident anonymous memory, in bytes.
+    pub rss_anon_bytes: u64,
+    /// Memory of its maps and programs in the kernel, in bytes.
+    pub kernel_bytes: u64,
+    /// CPU it used since the last look, percent of one core.
+    pub cpu_percent: f64,
+}
+
+/// The command started with `--` ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandExit {
+    /// Its exit status, as a shell would say it (128 + signal).
+    pub status: i32,
+}

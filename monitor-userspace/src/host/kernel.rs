@@ -1,0 +1,224 @@
+//! Facts about this host, asked once at the start. What follows from them is decided elsewhere.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::mount::{MsFlags, mount};
+use nix::unistd::{SysconfVar, sysconf};
+
+use super::procfs::page_bytes;
+use super::procfs::stat::{kib_field, line_value};
+
+/// Inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
+const INITIAL_PID_NS: &str = "pid:[4026531836]";
+/// Default huge page where the kernel has none to name.
+const HUGE_PAGE_BYTES: u64 = 2 << 20;
+
+const CAP_SYS_ADMIN: u64 = 1 << 21;
+const CAP_PERFMON: u64 = 1 << 38;
+const CAP_BPF: u64 = 1 << 39;
+
+/// A fact that could not be had, or a file system that could not be mounted.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// A file could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file does not say what it should.
+    #[error("no {what} in {}", path.display())]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+        /// What it lacks.
+        what: &'static str,
+    },
+    /// tracefs could not be mounted.
+    #[error("cannot mount tracefs at {}", path.display())]
+    Mount {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What this host is and what the agent may do on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Kernel release.
+    pub release: String,
+    /// Host name.
+    pub hostname: String,
+    /// The kernel's random id of this boot.
+    pub boot_id: String,
+    /// Bytes of a page.
+    pub page_bytes: u64,
+    /// Bytes of a default huge page.
+    pub huge_page_bytes: u64,
+    /// CPUs that are online.
+    pub cpus: u32,
+    /// Bytes of memory of the host.
+    pub mem_total_bytes: u64,
+    /// Whether programs may be loaded and attached: effective CAP_SYS_ADMIN, or CAP_BPF together
+    /// with CAP_PERFMON.
+    pub is_root: bool,
+    /// Whether the kernel describes its structures.
+    pub has_btf: bool,
+    /// Where tracefs with system-call events is mounted.
+    pub tracefs: Option<PathBuf>,
+    /// Whether pids are those the kernel's records carry; `None` when it could not be told.
+    pub in_initial_pid_ns: Option<bool>,
+}
+
+impl HostFacts {
+    /// Asks this host.
+    pub fn probe() -> Result<Self, KernelError> {
+        Self::probe_below(Path::new("/proc"), Path::new("/sys"))
+    }
+
+    /// Asks the host whose /proc and /sys are mounted at these paths.
+    pub fn probe_below(proc: &Path, sys: &Path) -> Result<Self, KernelError> {
+        let meminfo_path = proc.join("meminfo");
+        let meminfo = read(&meminfo_path)?;
+        let total = kib_field(&meminfo, "MemTotal:");
+        let missing = || KernelError::Missing { path: meminfo_path, what: "MemTotal" };
+        let cpus = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
+        Ok(Self {
+            release: read_line(&proc.join("sys/kernel/osrelease"))?,
+            hostname: read_line(&proc.join("sys/kernel/hostname"))?,
+            boot_id: read_line(&proc.join("sys/kernel/random/boot_id"))?,
+            page_bytes: page_bytes(),
+            huge_page_bytes: kib_field(&meminfo, "Hugepagesize:").unwrap_or(HUGE_PAGE_BYTES),
+            cpus: cpus.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(1),
+            mem_total_bytes: total.ok_or_else(missing)?,
+            is_root: may_load(&proc.join("self/status"))?,
+            has_btf: sys.join("kernel/btf/vmlinux").exists(),
+            tracefs: find_tracefs(sys),
+            in_initial_pid_ns: std::fs::read_link(proc.join("self/ns/pid"))
+                .ok()
+                .map(|target| target == Path::new(INITIAL_PID_NS)),
+        })
+    }
+}
+
+/// Mounts tracefs where the kernel expects it, unless it is mounted already; gives its place. Needs
+/// root, and stays mounted: it is the host's to keep, as the kernel mounts it itself on first use
+/// of debugfs.
+pub fn mount_tracefs() -> Result<PathBuf, KernelError> {
+    let sys = Path::new("/sys");
+    if let Some(path) = find_tracefs(sys) {
+        return Ok(path);
+    }
+    let path = sys.join("kernel/tracing");
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    match mount(Some("tracefs"), &path, Some("tracefs"), flags, None::<&str>) {
+        Ok(()) => Ok(path),
+        Err(errno) => Err(KernelError::Mount { path, source: errno.into() }),
+    }
+}
+
+fn find_tracefs(sys: &Path) -> Option<PathBuf> {
+    let places = ["kernel/tracing", "kernel/debug/tracing"];
+    places.map(|place| sys.join(place)).into_iter().find(|it| it.join("events/syscalls").exists())
+}
+
+/// Whether the effective capabilities allow loading and attaching programs.
+fn may_load(status: &Path) -> Result<bool, KernelError> {
+    let bytes = read(status)?;
+    let capabilities = line_value(&bytes, "CapEff:")
+        .and_then(|value| std::str::from_utf8(value).ok())
+        .and_then(|value| u64::from_str_radix(value.trim(), 16).ok())
+        .ok_or_else(|| KernelError::Missing { path: status.to_owned(), what: "CapEff" })?;
+    let has = |wanted| capabilities & wanted == wanted;
+    Ok(has(CAP_SYS_ADMIN) || has(CAP_BPF | CAP_PERFMON))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, KernelError> {
+    std::fs::read(path).map_err(|source| KernelError::Read { path: path.to_owned(), source })
+}
+
+fn read_line(path: &Path) -> Result<String, KernelError> {
+    Ok(String::from_utf8_lossy(&read(path)?).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn fake(capabilities: &str, namespace: &str) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let files = [
+            ("proc/sys/kernel/osrelease", "6.1.0-test\n".to_owned()),
+            ("proc/sys/kernel/hostname", "box\n".to_owned()),
+            ("proc/sys/kernel/random/boot_id", "b-o-o-t\n".to_owned()),
+            ("proc/meminfo", "MemTotal:  1024 kB\nHugepagesize:  64 kB\n".to_owned()),
+            ("proc/self/status", format!("Name:\tx\nCapEff:\t{capabilities}\n")),
+        ];
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        fs::create_dir_all(root.path().join("proc/self/ns")).unwrap();
+        symlink(namespace, root.path().join("proc/self/ns/pid")).unwrap();
+        root
+    }
+
+    fn probe(root: &Path) -> HostFacts {
+        HostFacts::probe_below(&root.join("proc"), &root.join("sys")).unwrap()
+    }
+
+    #[test]
+    fn facts_are_what_the_files_say() {
+        let root = fake("000000c000000000", "pid:[4026531836]");
+        let facts = probe(root.path());
+        assert_eq!((facts.release.as_str(), facts.hostname.as_str()), ("6.1.0-test", "box"));
+        assert_eq!((facts.boot_id.as_str(), facts.mem_total_bytes), ("b-o-o-t", 1 << 20));
+        assert_eq!((facts.huge_page_bytes, facts.is_root), (64 << 10, true));
+        assert_eq!((facts.has_btf, facts.tracefs), (false, None));
+        assert_eq!(facts.in_initial_pid_ns, Some(true));
+        let place = root.path().join("sys/kernel/debug/tracing");
+        fs::create_dir_all(place.join("events/syscalls")).unwrap();
+        assert_eq!(probe(root.path()).tracefs, Some(place));
+    }
+
+    #[test]
+    fn one_of_two_capabilities_is_not_enough() {
+        for (capabilities, allowed) in [
+            ("0000000000200000", true),
+            ("0000008000000000", false),
+            ("0000004000000000", false),
+            ("0000000000000000", false),
+        ] {
+            let root = fake(capabilities, "pid:[4026532000]");
+            let facts = probe(root.path());
+            assert_eq!(facts.is_root, allowed, "{capabilities}");
+            assert_eq!(facts.in_initial_pid_ns, Some(false));
+        }
+    }
+
+    #[test]
+    fn a_missing_fact_names_its_file() {
+        let root = fake("0", "pid:[1]");
+        fs::write(root.path().join("proc/meminfo"), "").unwrap();
+        let error =
+            HostFacts::probe_below(&root.path().join("proc"), Path::new("/none")).unwrap_err();
+        assert!(error.to_string().ends_with("proc/meminfo"), "{error}");
+    }
+
+    #[test]
+    fn this_host_answers() {
+        let facts = HostFacts::probe().unwrap();
+        assert!(facts.cpus > 0 && facts.mem_total_bytes > 0 && !facts.boot_id.is_empty());
+    }
+}

@@ -1,0 +1,14 @@
+//! Asks the host: the only readers of /proc, /sys and the clocks. Every reader works below a root
+//! path and returns facts; what they mean is decided elsewhere. Nothing here keeps state between
+//! calls except buffers and the agent's own meter.
+
+pub mod btf;
+pub mod clock;
+pub mod kernel;
+pub mod procfs;
+mod terminal;
+
+pub use self::btf::{Btf, BtfError, kernel_offsets};
+pub use self::kernel::{HostFacts, KernelError, mount_tracefs};
+pub use self::procfs::{Proc, ProcError, Scratch, SelfMeter, Want};
+pub use self::terminal::terminal_rows;

@@ -1,0 +1,75 @@
+//! Looks at the host as a whole and at the agent itself.
+
+use std::path::PathBuf;
+
+use super::scratch::read_start;
+use super::stat::{kib_field, parse_statm};
+use super::{Proc, ProcError, SMALL_FILE_BYTES};
+use crate::event::{HostReading, SelfReading};
+use crate::host::clock::{boot_ns, own_cpu_ns};
+
+impl Proc {
+    /// One look at the host's memory.
+    pub fn host_reading(&self) -> Result<HostReading, ProcError> {
+        let path = self.root.join("meminfo");
+        let mut buffer = Vec::new();
+        let at_ns = boot_ns();
+        let len = match read_start(&path, &mut buffer, SMALL_FILE_BYTES) {
+            Ok(len) => len,
+            Err(source) => return Err(ProcError::Read { path, source }),
+        };
+        let value = |name: &'static str| {
+            kib_field(&buffer[..len], name)
+                .ok_or_else(|| ProcError::Parse { path: path.clone(), what: name })
+        };
+        Ok(HostReading {
+            at_ns,
+            mem_available_bytes: value("MemAvailable:")?,
+            mem_free_bytes: value("MemFree:")?,
+            swap_total_bytes: value("SwapTotal:")?,
+            swap_free_bytes: value("SwapFree:")?,
+        })
+    }
+}
+
+/// Measures what the agent itself uses.
+#[derive(Debug)]
+pub struct SelfMeter {
+    path: PathBuf,
+    page_bytes: u64,
+    buffer: Vec<u8>,
+    last_ns: u64,
+    last_cpu_ns: u64,
+}
+
+impl SelfMeter {
+    /// A meter whose first reading covers the time from now on.
+    pub fn new(proc: &Proc, now_ns: u64) -> Self {
+        Self {
+            path: proc.root.join("self/statm"),
+            page_bytes: proc.page_bytes,
+            buffer: Vec::new(),
+            last_ns: now_ns,
+            last_cpu_ns: own_cpu_ns(),
+        }
+    }
+
+    /// One look. `kernel_bytes` is left 0: only who loaded maps and programs knows it.
+    pub fn read(&mut self, now_ns: u64) -> Result<SelfReading, ProcError> {
+        let len = read_start(&self.path, &mut self.buffer, SMALL_FILE_BYTES)
+            .map_err(|source| ProcError::Read { path: self.path.clone(), source })?;
+        let pages = parse_statm(&self.buffer[..len]).ok_or_else(|| ProcError::Parse {
+            path: self.path.clone(),
+            what: "not the seven numbers of statm",
+        })?;
+        let cpu_ns = own_cpu_ns();
+        let used = cpu_ns.saturating_sub(self.last_cpu_ns) as f64;
+        let passed = now_ns.saturating_sub(self.last_ns);
+        (self.last_ns, self.last_cpu_ns) = (now_ns, cpu_ns);
+        Ok(SelfReading {
+            rss_anon_bytes: pages.resident_anon().saturating_mul(self.page_bytes),
+            kernel_bytes: 0,
+            cpu_percent: if passed == 0 { 0.0 } else { used * 100.0 / passed as f64 },
+        })
+    }
+}

@@ -1,0 +1,287 @@
+//! The ranges one address space holds, each with its class and birth, and their totals by class.
+
+use std::collections::BTreeMap;
+
+use crate::event::MappingClass;
+
+/// A live range; its start is its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mapping {
+    /// First address after it.
+    pub end: u64,
+    /// When it was made, in nanoseconds since boot; for ranges that were read, when that was.
+    pub born_ns: u64,
+    /// Its class.
+    pub class: MappingClass,
+}
+
+/// Bytes held, by class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    by_class: [u64; MappingClass::ALL.len()],
+}
+
+impl Totals {
+    /// Bytes of one class.
+    pub fn get(&self, class: MappingClass) -> u64 {
+        self.by_class[class as usize]
+    }
+
+    /// Bytes of all classes.
+    pub fn all(&self) -> u64 {
+        self.by_class.iter().sum()
+    }
+
+    fn add(&mut self, class: MappingClass, bytes: u64) {
+        self.by_class[class as usize] += bytes;
+    }
+
+    fn sub(&mut self, class: MappingClass, bytes: u64) {
+        self.by_class[class as usize] -= bytes;
+    }
+}
+
+/// Disjoint ranges in address order. Neighbours are kept apart, so that each keeps its birth,
+/// until there are more than [`Mappings::FOLD_ABOVE`]; then neighbours of one class are joined,
+/// as the kernel joins its own, so the number stays within the kernel's `vm.max_map_count`.
+#[derive(Clone, Debug, Default)]
+pub struct Mappings {
+    ranges: BTreeMap<u64, Mapping>,
+    totals: Totals,
+    fold_at: usize,
+}
+
+impl Mappings {
+    /// Ranges a process may hold before neighbours are joined.
+    pub const FOLD_ABOVE: usize = 65_536;
+
+    /// Bytes held, by class.
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// How many ranges are kept.
+    pub fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// All ranges in address order: start and mapping.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, Mapping)> + '_ {
+        self.ranges.iter().map(|(&start, &mapping)| (start, mapping))
+    }
+
+    /// Puts a range in, replacing what it covers; says how many bytes it replaced.
+    /// Empty and inverted ranges do nothing.
+    pub fn insert(&mut self, start: u64, end: u64, class: MappingClass, born_ns: u64) -> u64 {
+        if start >= end {
+            return 0;
+        }
+        let replaced = self.remove(start, end);
+        self.put(start, Mapping { end, born_ns, class });
+        if self.ranges.len() > self.fold_at.max(Self::FOLD_ABOVE) {
+            self.fold();
+        }
+        replaced
+    }
+
+    /// Takes a range out, splitting what it cuts; says how many bytes were held in it.
+    pub fn remove(&mut self, start: u64, end: u64) -> u64 {
+        let mut removed = 0;
+        if start >= end {
+            return 0;
+        }
+        if let Some((_, before)) = self.ranges.range_mut(..start).next_back()
+            && before.end > start
+        {
+            let cut = *before;
+            before.end = start;
+            let gone = cut.end.min(end) - start;
+            self.totals.sub(cut.class, gone);
+            removed += gone;
+            if cut.end > end {
+                // The rest beyond the hole was counted all along.
+                self.ranges.insert(end, cut);
+                return removed;
+            }
+        }
+        while let Some((&at, &mapping)) = self.ranges.range(start..end).next() {
+            self.ranges.remove(&at);
+            let gone = mapping.end.min(end) - at;
+            self.totals.sub(mapping.class, gone);
+            removed += gone;
+            if mapping.end > end {
+                self.ranges.insert(end, mapping);
+                break;
+            }
+        }
+        removed
+    }
+
+    /// Whether anything is held in a range.
+    pub fn overlaps(&self, start: u64, end: u64) -> bool {
+        self.ranges.range(..end).next_back().is_some_and(|(_, mapping)| mapping.end > start)
+    }
+
+    /// What is held in a range, cut to it: start and mapping.
+    pub fn slice(&self, start: u64, end: u64) -> Vec<(u64, Mapping)> {
+        let before = self.ranges.range(..start).next_back().filter(|(_, m)| m.end > start);
+        before
+            .into_iter()
+            .chain(self.ranges.range(start..end.max(start)))
+            .map(|(&at, &mapping)| {
+                (at.max(start), Mapping { end: mapping.end.min(end), ..mapping })
+            })
+            .collect()
+    }
+
+    /// Bytes on which two sets disagree: held in one only, or in both by different classes (which
+    /// counts once).
+    pub fn difference_bytes(&self, other: &Self) -> u64 {
+        let mut edges: Vec<u64> =
+            self.iter().chain(other.iter()).flat_map(|(start, m)| [start, m.end]).collect();
+        edges.sort_unstable();
+        edges.dedup();
+        let (mut mine, mut theirs) = (Cursor::new(self), Cursor::new(other));
+        edges
+            .windows(2)
+            .filter(|edge| mine.class_at(edge[0]) != theirs.class_at(edge[0]))
+            .map(|edge| edge[1] - edge[0])
+            .sum()
+    }
+
+    fn put(&mut self, start: u64, mapping: Mapping) {
+        self.totals.add(mapping.class, mapping.end - start);
+        self.ranges.insert(start, mapping);
+    }
+
+    /// Joins neighbours of one class; the older birth stays. Runs again only after as many ranges
+    /// more, so that a space of many scattered ranges does not pay for it on each insert.
+    fn fold(&mut self) {
+        let mut folded: Vec<(u64, Mapping)> = Vec::with_capacity(self.ranges.len());
+        for (&start, &mapping) in &self.ranges {
+            match folded.last_mut() {
+                Some((_, last)) if last.end == start && last.class == mapping.class => {
+                    last.end = mapping.end;
+                    last.born_ns = last.born_ns.min(mapping.born_ns);
+                }
+                _ => folded.push((start, mapping)),
+            }
+        }
+        self.fold_at = folded.len() + Self::FOLD_ABOVE;
+        self.ranges = folded.into_iter().collect();
+    }
+}
+
+/// Looks classes up at rising addresses.
+struct Cursor<'a> {
+    rest: std::iter::Peekable<std::collections::btree_map::Iter<'a, u64, Mapping>>,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(mappings: &'a Mappings) -> Self {
+        Self { rest: mappings.ranges.iter().peekable() }
+    }
+
+    fn class_at(&mut self, address: u64) -> Option<MappingClass> {
+        while self.rest.next_if(|(_, mapping)| mapping.end <= address).is_some() {}
+        self.rest.peek().filter(|(start, _)| **start <= address).map(|(_, mapping)| mapping.class)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One page is one slot: the model everything must agree with.
+    #[derive(Clone)]
+    struct Naive([Option<MappingClass>; PAGES]);
+    const PAGES: usize = 96;
+    const PAGE: u64 = 4096;
+
+    impl Naive {
+        fn fill(&mut self, start: usize, end: usize, with: Option<MappingClass>) -> u64 {
+            let slots = &mut self.0[start..end.max(start)];
+            let held = slots.iter().flatten().count() as u64;
+            slots.fill(with);
+            held * PAGE
+        }
+
+        fn total(&self, class: MappingClass) -> u64 {
+            self.0.iter().filter(|slot| **slot == Some(class)).count() as u64 * PAGE
+        }
+    }
+
+    fn class() -> impl Strategy<Value = MappingClass> {
+        proptest::sample::select(&MappingClass::ALL[..])
+    }
+
+    type Step = (usize, usize, Option<MappingClass>);
+
+    fn steps(count: usize) -> impl Strategy<Value = Vec<Step>> {
+        let page = 0..PAGES;
+        proptest::collection::vec((page.clone(), page, proptest::option::of(class())), count)
+    }
+
+    fn run(steps: &[Step]) -> (Mappings, Naive) {
+        let (mut real, mut naive) = (Mappings::default(), Naive([None; PAGES]));
+        for (step, &(start, end, class)) in steps.iter().enumerate() {
+            let (from, to) = (start as u64 * PAGE, end as u64 * PAGE);
+            let did = match class {
+                Some(class) => real.insert(from, to, class, step as u64),
+                None => real.remove(from, to),
+            };
+            assert_eq!(did, naive.fill(start, end, class), "step {step}");
+        }
+        (real, naive)
+    }
+
+    fn check(real: &Mappings, naive: &Naive) {
+        for class in MappingClass::ALL {
+            assert_eq!(real.totals().get(class), naive.total(class));
+        }
+        let mut last_end = 0;
+        for (start, mapping) in real.iter() {
+            assert!(start >= last_end && mapping.end > start, "overlap or empty at {start:#x}");
+            last_end = mapping.end;
+        }
+        for page in 0..PAGES {
+            let at = page as u64 * PAGE;
+            let class = real.slice(at, at + PAGE).first().map(|(_, mapping)| mapping.class);
+            assert_eq!(class, naive.0[page], "page {page}");
+            assert_eq!(real.overlaps(at, at + PAGE), naive.0[page].is_some());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn thousands_of_operations_agree_with_one_slot_a_page(steps in steps(2_000)) {
+            let (real, naive) = run(&steps);
+            check(&real, &naive);
+        }
+
+        #[test]
+        fn folding_changes_neither_ranges_nor_totals(steps in steps(200)) {
+            let (mut real, naive) = run(&steps);
+            let before = real.totals();
+            real.fold();
+            prop_assert_eq!(before, real.totals());
+            check(&real, &naive);
+        }
+
+        #[test]
+        fn difference_counts_pages_that_disagree(a in steps(60), b in steps(60)) {
+            let ((a, slots_a), (b, slots_b)) = (run(&a), run(&b));
+            let differ = slots_a.0.iter().zip(&slots_b.0).filter(|(x, y)| x != y).count() as u64;
+            prop_assert_eq!(a.difference_bytes(&b), differ * PAGE);
+            prop_assert_eq!(a.difference_bytes(&a), 0);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! One address space: what it holds, whether that is known, and how right it was.
+
+use std::sync::Arc;
+
+use super::{Mappings, MemOp, OpLog, Totals, oplog::apply};
+use crate::event::{Body, FileKind, MappingClass, Reconcile, Start};
+
+/// `MAP_SHARED`, also the low bits of `MAP_SHARED_VALIDATE` (include/uapi/linux/mman.h).
+const MAP_SHARED: u32 = 0x01;
+const MAP_FIXED: u32 = 0x10;
+const MAP_ANONYMOUS: u32 = 0x20;
+const MAP_GROWSDOWN: u32 = 0x0100;
+const MAP_HUGETLB: u32 = 0x4_0000;
+/// Bits of the flags that hold log2 of the huge page's size; 0 is the default size.
+const MAP_HUGE_SHIFT: u32 = 26;
+const MAP_HUGE_MASK: u32 = 0x3f;
+const MREMAP_DONTUNMAP: u64 = 4;
+
+/// Key of an address space: the kernel's `mm_struct` address or, until an event shows that, a
+/// number made of the pid. Kernel addresses have the top bit set, pids do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpaceKey(u64);
+
+impl SpaceKey {
+    /// Known by the kernel's identity.
+    pub fn of_mm(mm: u64) -> Self {
+        Self(mm)
+    }
+
+    /// Known by one of its processes only.
+    pub fn provisional(pid: u32) -> Self {
+        Self(u64::from(pid))
+    }
+
+    /// Whether the kernel's identity is still unknown.
+    pub fn is_provisional(self) -> bool {
+        self.0 >> 63 == 0
+    }
+}
+
+/// How right the inventory was at its last check, before anything was corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accuracy {
+    /// When, in nanoseconds since boot.
+    pub checked_ns: u64,
+    /// Bytes held by one side only, or by both in different classes.
+    pub error_bytes: u64,
+}
+
+/// What came of applying an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// It was applied.
+    Ok,
+    /// It was applied, and it proved that a release was missed.
+    Collided,
+    /// The space is not known yet; the operation waits in its log.
+    Waiting,
+}
+
+/// An address space.
+#[derive(Clone, Debug)]
+pub struct Space {
+    mappings: Arc<Mappings>,
+    heap_end: Option<u64>,
+    is_seeded: bool,
+    is_exact: bool,
+    log: Option<OpLog>,
+    /// Processes that run in it.
+    pub users: u32,
+    /// When its last event was stamped, in nanoseconds since boot.
+    pub last_event_ns: u64,
+    /// When a check was last asked for, in nanoseconds since boot.
+    pub asked_ns: u64,
+    /// When it was last read, in nanoseconds since boot.
+    pub read_ns: u64,
+    /// What the last brk returned, not rounded.
+    pub last_brk: Option<u64>,
+    /// Whether a reading of /proc/PID/statm contradicts the inventory.
+    pub is_suspect: bool,
+    /// The last check.
+    pub accuracy: Option<Accuracy>,
+    /// Number of VMAs at the last reading.
+    pub vmas: Option<u32>,
+    /// Virtual size that is not in the inventory (stack, vdso) when the two last agreed.
+    pub unlisted_bytes: Option<i64>,
+}
+
+impl Space {
+    /// A space nothing is known of; what happens from `now_ns` on is kept until it is read.
+    pub fn unseeded(now_ns: u64) -> Self {
+        Self {
+            mappings: Arc::default(),
+            heap_end: None,
+            is_seeded: false,
+            is_exact: false,
+            log: Some(OpLog::new(now_ns)),
+            users: 0,
+            last_event_ns: 0,
+            asked_ns: 0,
+            read_ns: 0,
+            last_brk: None,
+            is_suspect: false,
+            accuracy: None,
+            vmas: None,
+            unlisted_bytes: None,
+        }
+    }
+
+    /// The space of a forked child: a copy-on-write reference to what its parent holds now.
+    pub fn forked(&self, now_ns: u64) -> Self {
+        let log = (!self.is_seeded || self.log.is_some()).then(|| OpLog::new(now_ns));
+        Self { log, users: 0, accuracy: None, asked_ns: 0, ..self.clone() }
+    }
+
+    /// What it holds by class; `None` until it was read once.
+    pub fn totals(&self) -> Option<Totals> {
+        self.is_seeded.then(|| self.mappings.totals())
+    }
+
+    /// The ranges; empty until it was read once.
+    pub fn mappings(&self) -> &Mappings {
+        &self.mappings
+    }
+
+    /// Whether it was read once.
+    pub fn is_seeded(&self) -> bool {
+        self.is_seeded
+    }
+
+    /// Whether nothing is known to be missing.
+    pub fn is_exact(&self) -> bool {
+        self.is_seeded && self.is_exact
+    }
+
+    /// Notes that events were missed.
+    pub fn mark_inexact(&mut self) {
+        self.is_exact = false;
+    }
+
+    /// Starts keeping operations, so that a reading can be merged a second later.
+    pub fn start_log(&mut self, now_ns: u64) {
+        if self.log.is_none() {
+            self.log = Some(OpLog::new(now_ns));
+        }
+    }
+
+    /// From when on operations are kept, if they are.
+    pub fn log_since_ns(&self) -> Option<u64> {
+        self.log.as_ref().map(OpLog::since_ns)
+    }
+
+    /// Applies an operation.
+    pub fn apply(&mut self, at_ns: u64, op: MemOp) -> Applied {
+        self.last_event_ns = at_ns;
+        if let Some(log) = &mut self.log {
+            log.push(at_ns, op);
+        }
+        if !self.is_seeded {
+            return Applied::Waiting;
+        }
+        if apply(Arc::make_mut(&mut self.mappings), &mut self.heap_end, op, at_ns) {
+            self.is_exact = false;
+            return Applied::Collided;
+        }
+        Applied::Ok
+    }
+
+    /// Takes a reading whose end the stream has passed: seeds an unknown space; for a known one
+    /// takes its accuracy first and then, if `correct`, what the reading says. Says whether the
+    /// reading could be used.
+    pub fn reconcile(&mut self, reading: &Reconcile, correct: bool) -> bool {
+        let merged = self.log.as_ref().and_then(|log| log.merge(reading));
+        let Some((merged, heap_end)) = merged else { return false };
+        self.vmas = Some(reading.vmas);
+        let seeding = !self.is_seeded;
+        if !seeding {
+            let error_bytes = self.mappings.difference_bytes(&merged);
+            self.accuracy = Some(Accuracy { checked_ns: reading.t1_ns, error_bytes });
+            if error_bytes == 0 {
+                self.is_exact = true;
+            }
+        }
+        if seeding || (correct && !self.is_exact()) {
+            self.mappings = Arc::new(self.with_births(merged));
+            self.heap_end = heap_end;
+            self.is_seeded = true;
+            self.is_exact = true;
+        }
+        if correct || seeding {
+            self.unlisted_bytes = None;
+        }
+        self.is_suspect = false;
+        self.read_ns = reading.t1_ns;
+        self.asked_ns = 0;
+        self.log = None;
+        true
+    }
+
+    /// Keeps the births of what was known before: a correction does not make memory younger.
+    fn with_births(&self, read: Mappings) -> Mappings {
+        let mut merged = read.clone();
+        for (start, range) in read.iter() {
+            for (known, piece) in self.mappings.slice(start, range.end) {
+                if piece.class == range.class {
+                    merged.insert(known, piece.end, piece.class, piece.born_ns);
+                }
+            }
+        }
+        merged
+    }
+}
+
+/// The change of an address space an event stands for; `None` for failed calls and for what the
+/// inventory leaves to /proc (ranges that grow down).
+pub fn mem_op(body: &Body, facts: &Start) -> Option<MemOp> {
+    let page = facts.page_bytes.max(1);
+    let up = |bytes: u64| bytes.checked_next_multiple_of(page);
+    match *body {
+        Body::Mmap { length, flags, file, result, .. } => {
+            let start = address(result)?;
+            if flags & MAP_GROWSDOWN != 0 {
+                return None;
+            }
+            let length = length.checked_next_multiple_of(granule(flags, facts))?;
+            Some(MemOp::Map {
+                start,
+                end: start.checked_add(length)?,
+                class: class(flags, file),
+                replaces: flags & MAP_FIXED != 0,
+            })
+        }
+        Body::Munmap { addr, length } => {
+            Some(MemOp::Unmap { start: addr, end: addr.saturating_add(up(length)?) })
+        }
+        Body::Mremap { old_addr, old_length, new_length, flags, result } => {
+            let new_start = address(result)?;
+            Some(MemOp::Remap {
+                old_start: old_addr,
+                old_end: old_addr.checked_add(up(old_length)?)?,
+                new_start,
+                new_end: new_start.checked_add(up(new_length)?)?,
+                keeps_source: old_length == 0 || flags & MREMAP_DONTUNMAP != 0,
+            })
+        }
+        Body::Brk { result, start_brk, .. } => {
+            (start_brk != 0).then_some(MemOp::Brk { start: up(start_brk)?, end: up(result)? })
+        }
+        Body::Fork { .. } | Body::Exec { .. } | Body::Exit { .. } | Body::Rename { .. } => None,
+    }
+}
+
+/// The address a call returned; `None` for a negative errno.
+fn address(result: i64) -> Option<u64> {
+    (!(-4095..0).contains(&result)).then_some(result as u64)
+}
+
+/// What lengths of a mapping are rounded up to.
+fn granule(flags: u32, facts: &Start) -> u64 {
+    if flags & MAP_HUGETLB == 0 {
+        return facts.page_bytes.max(1);
+    }
+    match (flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK {
+        0 => facts.huge_page_bytes.max(1),
+        shift => 1 << shift,
+    }
+}
+
+fn class(flags: u32, file: FileKind) -> MappingClass {
+    if flags & MAP_ANONYMOUS != 0 {
+        // Huge pages are /anon_hugepage in maps, shared or not.
+        return if flags & MAP_SHARED != 0 && flags & MAP_HUGETLB == 0 {
+            MappingClass::Shared
+        } else {
+            MappingClass::Anonymous
+        };
+    }
+    match file {
+        FileKind::Memfd => MappingClass::Shared,
+        FileKind::DevZero if flags & MAP_SHARED != 0 => MappingClass::Shared,
+        FileKind::DevZero | FileKind::Path | FileKind::None | FileKind::Unknown => {
+            MappingClass::File
+        }
+    }
+}

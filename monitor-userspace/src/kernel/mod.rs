@@ -1,0 +1,12 @@
+//! The kernel boundary: loads the programs, attaches them, drains their ring and reads their
+//! counters. The only user of aya.
+
+mod counters;
+mod loader;
+mod log;
+mod ring;
+
+pub use counters::Counters;
+pub use loader::{Kernel, KernelError};
+pub use log::LogPump;
+pub use ring::Ring;

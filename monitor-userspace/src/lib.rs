@@ -1,0 +1,25 @@
+//! memwatch-ebpf as a library; the binary only wires it. Modules in the order in which data
+//! passes them:
+//!
+//! - *ask* (reads the host): [`host`], the only reader of /proc and /sys
+//! - *decide* (pure, no I/O, no clock, no threads): [`plan`], [`event`], [`inventory`],
+//!   [`series`], [`detect`], [`rule`], [`engine`], [`output`]
+//! - *do* (touches the kernel or a sink): [`kernel`], the only user of aya; [`sink`]; [`agent`],
+//!   which wires the stages; [`command`], what the command line asks for
+//!
+//! The tree is checked by `tests/architecture.rs` of this crate.
+
+pub mod agent;
+pub mod cli;
+pub mod command;
+pub mod detect;
+pub mod engine;
+pub mod event;
+pub mod host;
+pub mod inventory;
+pub mod kernel;
+pub mod output;
+pub mod plan;
+pub mod rule;
+pub mod series;
+pub mod sink;

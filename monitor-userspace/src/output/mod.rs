@@ -1,0 +1,305 @@
+//! What leaves the engine, as values: the lines of DESIGN's NDJSON. Sinks print them; nothing here
+//! does. Units are in the names; what is unknown is `None` and prints as `null`.
+
+mod event_line;
+mod time;
+
+pub use event_line::EventLine;
+pub(crate) use event_line::start_time;
+use serde::Serialize;
+pub use time::{Timestamp, WallClock};
+
+use crate::event::Filters;
+
+/// Everything the engine can say.
+#[derive(Debug)]
+pub enum Output<'a> {
+    /// The first line of a run.
+    Header(&'a Header),
+    /// Something the kernel did.
+    Event(&'a EventLine<'a>),
+    /// The state of every watched process, at the end of an interval.
+    Interval(&'a Interval),
+    /// The last state of a process.
+    Final(&'a Snapshot),
+    /// A finding opened, changed or ended.
+    Finding(&'a Finding),
+    /// The last figures of a run.
+    Summary(&'a Summary),
+}
+
+/// The first line.
+#[derive(Clone, Debug, Serialize)]
+pub struct Header {
+    /// Version of the line format.
+    pub v: u32,
+    /// Version of the agent.
+    pub version: String,
+    /// Host name.
+    pub host: String,
+    /// The kernel's random id of this boot.
+    pub boot_id: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// When the run started.
+    pub started: Timestamp,
+    /// Which hook carries each probe.
+    pub attach: std::collections::BTreeMap<String, String>,
+    /// Which processes are watched.
+    pub filters: Filters,
+    /// Whether drift is corrected.
+    pub reconcile: bool,
+}
+
+/// The state of all watched processes.
+#[derive(Clone, Debug)]
+pub struct Interval {
+    /// When.
+    pub ts: Timestamp,
+    /// By pid.
+    pub snapshots: Vec<Snapshot>,
+    /// Findings that are open.
+    pub open_findings: Vec<Finding>,
+    /// The agent's own figures.
+    pub stats: Stats,
+    /// MemTotal and MemAvailable of the host, in bytes.
+    pub host: Option<(u64, u64)>,
+}
+
+/// Where a snapshot's inventory comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Kernel events.
+    Events,
+    /// /proc alone.
+    Proc,
+}
+
+/// How right the inventory was when last checked, before any correction.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct AccuracyLine {
+    /// When.
+    pub checked_at: Timestamp,
+    /// Bytes on which events and /proc disagreed.
+    pub mapping_error_bytes: u64,
+    /// Not measured yet.
+    pub descriptor_error: Option<u64>,
+}
+
+/// The state of one process.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// When.
+    pub ts: Timestamp,
+    /// Pid.
+    pub pid: u32,
+    /// When the process started.
+    pub start_time: Option<Timestamp>,
+    /// Parent.
+    pub ppid: Option<u32>,
+    /// Name.
+    pub comm: String,
+    /// Where the mapping figures come from.
+    pub source: Source,
+    /// Resident set.
+    pub rss_bytes: Option<u64>,
+    /// Resident anonymous memory.
+    pub rss_anon_bytes: Option<u64>,
+    /// Resident file pages.
+    pub rss_file_bytes: Option<u64>,
+    /// Resident shared memory.
+    pub rss_shmem_bytes: Option<u64>,
+    /// Proportional share of the resident set.
+    pub pss_bytes: Option<u64>,
+    /// Swapped out.
+    pub swap_bytes: Option<u64>,
+    /// Freed by the program, not yet taken back by the kernel.
+    pub lazyfree_bytes: Option<u64>,
+    /// In transparent huge pages.
+    pub thp_bytes: Option<u64>,
+    /// Virtual size.
+    pub virtual_bytes: Option<u64>,
+    /// The brk area.
+    pub heap_bytes: Option<u64>,
+    /// Private anonymous mappings.
+    pub anon_mapped_bytes: Option<u64>,
+    /// File mappings.
+    pub file_mapped_bytes: Option<u64>,
+    /// Shared memory mappings.
+    pub shared_mapped_bytes: Option<u64>,
+    /// VMAs at the last reading of maps.
+    pub mappings: Option<u32>,
+    /// Threads.
+    pub threads: Option<u32>,
+    /// Percent of one core between the last two looks.
+    pub cpu_percent: Option<f64>,
+    /// How right the mapping figures are.
+    pub accuracy: Option<AccuracyLine>,
+    /// When /proc was last read.
+    pub sampled_at: Option<Timestamp>,
+    /// Whether this is the process's last snapshot.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Suspect.
+    Low,
+    /// A leak.
+    Medium,
+    /// A leak, and the limit is within a day.
+    High,
+    /// The limit is within an hour.
+    Critical,
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        })
+    }
+}
+
+impl std::str::FromStr for Severity {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "low" => Ok(Self::Low),
+            "medium" => Ok(Self::Medium),
+            "high" => Ok(Self::High),
+            "critical" => Ok(Self::Critical),
+            _ => Err("one of low, medium, high, critical".to_owned()),
+        }
+    }
+}
+
+/// Where a finding is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingState {
+    /// It begins.
+    Open,
+    /// Its figures changed.
+    Updated,
+    /// It is over.
+    Resolved,
+}
+
+/// A figure that speaks for or against a finding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evidence {
+    /// What was measured.
+    pub name: &'static str,
+    /// The figure.
+    pub value: f64,
+    /// What it speaks for.
+    pub says: &'static str,
+    /// The sentence for a person.
+    pub text: String,
+}
+
+/// A rule that holds for a process.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// When this line was made.
+    pub ts: Timestamp,
+    /// Stable for the life of the finding.
+    pub id: String,
+    /// Which rule.
+    pub rule: &'static str,
+    /// Where it is in its life.
+    pub state: FindingState,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is taken for.
+    pub verdict: &'static str,
+    /// Whose.
+    pub pid: u32,
+    /// When the process started.
+    pub start_time: Option<Timestamp>,
+    /// Its name.
+    pub comm: String,
+    /// The group of processes it belongs to; not known yet.
+    pub component: Option<String>,
+    /// What grows.
+    pub resource: &'static str,
+    /// How fast, in `rate_unit` a minute.
+    pub rate_per_min: f64,
+    /// What the rate counts.
+    pub rate_unit: &'static str,
+    /// 95 % interval of the rate.
+    pub rate_interval: [f64; 2],
+    /// Probability of a leak; `None` until there is a judge.
+    pub confidence: Option<f64>,
+    /// log10 of the e-value that opened the gate.
+    pub e_value_log10: f64,
+    /// The best other explanation; `None` until there is a judge.
+    pub rival: Option<()>,
+    /// Since when it grows.
+    pub since: Timestamp,
+    /// When it will hurt; `None` until there is a judge.
+    pub forecast: Option<()>,
+    /// What speaks for and against it.
+    pub evidence: Vec<Evidence>,
+    /// Where the growth comes from; empty until stacks are taken.
+    pub stacks: Vec<()>,
+    /// What to do.
+    pub recommendation: String,
+}
+
+/// The agent's own figures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Stats {
+    /// When.
+    pub ts: Timestamp,
+    /// Kernel records taken.
+    pub events_seen: u64,
+    /// Kernel records that found the ring full.
+    pub events_lost: u64,
+    /// The same by family.
+    pub lost_by_family: std::collections::BTreeMap<&'static str, u64>,
+    /// Records of another version, or damaged.
+    pub decode_errors: u64,
+    /// Calls that failed and changed nothing.
+    pub failed_calls: u64,
+    /// Lines the reader of the output was too slow for.
+    pub events_not_printed: u64,
+    /// Acquisitions that landed on something live: releases that were missed.
+    pub order_repairs: u64,
+    /// Address spaces read again.
+    pub reconciled: u64,
+    /// Processes watched.
+    pub processes: usize,
+    /// The agent's resident anonymous memory.
+    pub agent_rss_anon_bytes: Option<u64>,
+    /// Memory of its maps in the kernel.
+    pub agent_kernel_bytes: Option<u64>,
+    /// CPU of the agent, percent of one core.
+    pub agent_cpu_percent: Option<f64>,
+}
+
+/// The end of a run.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// When.
+    pub ts: Timestamp,
+    /// How long it ran, in seconds.
+    pub seconds: f64,
+    /// The agent's own figures.
+    pub stats: Stats,
+    /// Every finding of the run, as it stands.
+    pub findings: Vec<Finding>,
+    /// Worst mapping error of a checked process, and how many were checked; `None` if none was.
+    pub accuracy: Option<(u64, usize)>,
+    /// Status of the command started with `--`.
+    pub command_status: Option<i32>,
+}

@@ -1,0 +1,56 @@
+//! Wall-clock times made of boot times, so that a recording prints the same anywhere.
+
+use std::fmt::{self, Display};
+
+use jiff::fmt::temporal::DateTimePrinter;
+use serde::{Serialize, Serializer};
+
+/// Nanoseconds since 1970, printed as RFC 3339 in UTC with all nine digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub i64);
+
+const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(9));
+
+impl Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // 64 bits of nanoseconds end in 2262, far inside what jiff prints.
+        let at = jiff::Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or_default();
+        f.write_str(&PRINTER.timestamp_to_string(&at))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Turns boot times into wall-clock times with the offset taken when the run started.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WallClock {
+    boot_epoch_ns: i64,
+}
+
+impl WallClock {
+    /// With the wall-clock time of boot.
+    pub fn new(boot_epoch_ns: i64) -> Self {
+        Self { boot_epoch_ns }
+    }
+
+    /// The time of an instant given in nanoseconds since boot.
+    pub fn at(self, boot_ns: u64) -> Timestamp {
+        Timestamp(self.boot_epoch_ns.saturating_add_unsigned(boot_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_print_all_nine_digits() {
+        let clock = WallClock::new(1_768_645_800_000_000_000);
+        assert_eq!(clock.at(123_456_789).to_string(), "2026-01-17T10:30:00.123456789Z");
+        assert_eq!(clock.at(0).to_string(), "2026-01-17T10:30:00.000000000Z");
+    }
+}

@@ -1,0 +1,50 @@
+//! Where output goes: text or JSON, through a queue that never blocks who fills it.
+
+mod human;
+mod json;
+mod queue;
+mod table;
+
+pub use human::Plain;
+pub use json::Json;
+pub use queue::{Queue, QueueReader};
+pub use table::Live;
+
+use crate::output::Output;
+
+/// A form of output. Text is appended to `into`; whoever owns the sink decides where it goes.
+pub trait Sink: Send {
+    /// Writes one output; says whether it was an event, which may be dropped when the reader is
+    /// slow.
+    fn write(&mut self, output: &Output<'_>, into: &mut Vec<u8>);
+}
+
+/// Text from a process, safe for a terminal: control characters and what reorders text are shown
+/// as escapes.
+pub(crate) fn escape(text: &str) -> String {
+    let is_hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hostile(c) || c == '\\' {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_cannot_move_the_cursor_or_reorder_text() {
+        assert_eq!(escape("a\x1b[2Jb\n"), "a\\u{1b}[2Jb\\n");
+        assert_eq!(escape("a\u{202e}txt.exe"), "a\\u{202e}txt.exe");
+        assert_eq!(escape("naïve-日本"), "naïve-日本");
+    }
+}

@@ -1,0 +1,147 @@
+//! A bounded queue between who makes output and a reader that may be slow or stuck: the kernel
+//! side must never wait for a pipe. What does not fit is dropped in whole batches and counted in
+//! lines.
+
+use std::{
+    io::{self, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    time::Duration,
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// Bytes waiting at most. Half a second of output at 300,000 events a second.
+const MAX_WAITING_BYTES: usize = 48 << 20;
+/// Of these, kept free of events so that findings and summaries pass when events do not.
+const RESERVED_BYTES: usize = 8 << 20;
+/// Batches waiting at most.
+const MAX_BATCHES: usize = 4096;
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting_bytes: AtomicUsize,
+    dropped_lines: AtomicU64,
+}
+
+/// The filling end.
+#[derive(Debug)]
+pub struct Queue {
+    batches: SyncSender<Bytes>,
+    shared: Arc<Shared>,
+    batch: BytesMut,
+}
+
+/// The emptying end.
+#[derive(Debug)]
+pub struct QueueReader {
+    batches: Receiver<Bytes>,
+    shared: Arc<Shared>,
+}
+
+impl Queue {
+    /// Both ends.
+    pub fn new() -> (Self, QueueReader) {
+        let (sender, batches) = sync_channel(MAX_BATCHES);
+        let shared = Arc::<Shared>::default();
+        let queue = Self { batches: sender, shared: Arc::clone(&shared), batch: BytesMut::new() };
+        (queue, QueueReader { batches, shared })
+    }
+
+    /// Adds whole lines to the batch under way.
+    pub fn put(&mut self, lines: &[u8]) {
+        self.batch.put_slice(lines);
+    }
+
+    /// Bytes of the batch under way.
+    pub fn pending(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Hands the batch over, or drops it if the reader is too far behind. `droppable` batches
+    /// hold nothing but events.
+    pub fn flush(&mut self, droppable: bool) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let batch = self.batch.split().freeze();
+        let limit = if droppable { MAX_WAITING_BYTES - RESERVED_BYTES } else { MAX_WAITING_BYTES };
+        let waiting = self.shared.waiting_bytes.load(Ordering::Relaxed);
+        if waiting + batch.len() > limit {
+            return self.drop_batch(&batch);
+        }
+        self.shared.waiting_bytes.fetch_add(batch.len(), Ordering::Relaxed);
+        match self.batches.try_send(batch) {
+            Ok(()) => {}
+            Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
+                self.shared.waiting_bytes.fetch_sub(batch.len(), Ordering::Relaxed);
+                self.drop_batch(&batch);
+            }
+        }
+    }
+
+    /// Lines dropped so far.
+    pub fn dropped_lines(&self) -> u64 {
+        self.shared.dropped_lines.load(Ordering::Relaxed)
+    }
+
+    fn drop_batch(&self, batch: &[u8]) {
+        let lines = batch.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.shared.dropped_lines.fetch_add(lines, Ordering::Relaxed);
+    }
+}
+
+impl QueueReader {
+    /// Writes batches until the filling end is gone. A reader that went away (a closed pipe) ends
+    /// it without an error.
+    pub fn run(self, mut out: impl Write) -> io::Result<()> {
+        loop {
+            let batch = match self.batches.recv_timeout(Duration::from_secs(3600)) {
+                Ok(batch) => batch,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return out.flush(),
+            };
+            let written = out.write_all(&batch).and_then(|()| out.flush());
+            self.shared.waiting_bytes.fetch_sub(batch.len(), Ordering::Relaxed);
+            match written {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                other => other?,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fits_arrives_in_order() {
+        let (mut queue, reader) = Queue::new();
+        for line in ["a\n", "b\n", "c\n"] {
+            queue.put(line.as_bytes());
+            queue.flush(true);
+        }
+        drop(queue);
+        let mut out = Vec::new();
+        reader.run(&mut out).unwrap();
+        assert_eq!(out, b"a\nb\nc\n");
+    }
+
+    #[test]
+    fn a_stuck_reader_costs_counted_lines_and_findings_still_pass() {
+        let (mut queue, _reader) = Queue::new();
+        let batch = vec![b'\n'; 1 << 20];
+        for _ in 0..60 {
+            queue.put(&batch);
+            queue.flush(true);
+        }
+        assert_eq!(queue.dropped_lines(), 20 << 20);
+        queue.put(b"finding\n");
+        queue.flush(false);
+        assert_eq!(queue.dropped_lines(), 20 << 20, "the finding was dropped with the events");
+    }
+}

@@ -1,0 +1,34 @@
+//! Helpers of the end-to-end tests: the real agent, started and stopped like a user would, real
+//! programs beside it, and readers of strace and /proc that share no code with the agent.
+//!
+//! Everything that a test starts ends when its guard is dropped. A helper that cannot do its work
+//! panics with the reason: it is the test that failed.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests: what goes wrong here fails the test, with its message"
+)]
+
+pub mod act;
+pub mod agent;
+pub mod compare;
+pub mod maps;
+pub mod require;
+pub mod run;
+pub mod strace;
+pub mod workload;
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Asks again and again until `ask` has an answer. Panics, naming `what`, after `limit`.
+pub fn wait_until<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "waited {} s in vain for {what}", limit.as_secs());
+        sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,128 @@
+//! Programs to watch: small C programs of `workloads/`, compiled when first needed, and whatever
+//! is installed. Each is killed when its guard is dropped.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Directory of the sources and scripts.
+const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/workloads");
+
+/// What this test process has compiled.
+static COMPILED: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+
+/// A source or script by its file name.
+pub fn source(name: &str) -> PathBuf {
+    Path::new(SOURCES).join(name)
+}
+
+/// Compiles `workloads/NAME.c`, once per test process, beside the test binaries.
+pub fn compile(name: &str) -> PathBuf {
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    let compiled = compiled.get_or_insert_default();
+    if let Some(program) = compiled.get(name) {
+        return program.clone();
+    }
+    let tests = std::env::current_exe().unwrap();
+    let dir = tests.parent().unwrap().join("workloads");
+    fs::create_dir_all(&dir).unwrap();
+    let (program, fresh) = (dir.join(name), dir.join(format!("{name}.{}", std::process::id())));
+    let status = Command::new("gcc")
+        .args(["-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"])
+        .arg(&fresh)
+        .arg(source(&format!("{name}.c")))
+        .status()
+        .expect("gcc cannot be started");
+    assert!(status.success(), "{name}.c does not compile");
+    fs::rename(&fresh, &program).unwrap();
+    compiled.insert(name.to_owned(), program.clone());
+    program
+}
+
+/// A program beside the agent; killed when dropped.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    output: Receiver<String>,
+}
+
+impl Program {
+    /// Starts a command with pipes at both ends.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let (sender, output) = channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        // Ends with the program, whose end of the pipe it reads.
+        thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        let stdin = child.stdin.take();
+        Self { child, stdin, output }
+    }
+
+    /// Starts a compiled workload.
+    pub fn workload(name: &str, arguments: &[&str]) -> Self {
+        Self::start(Command::new(compile(name)).args(arguments))
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Lets a program go on that waits for a line.
+    pub fn go(&mut self) {
+        self.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+    }
+
+    /// Waits until the program says exactly this.
+    pub fn wait_for_line(&self, wanted: &str, limit: Duration) {
+        loop {
+            let line = self.output.recv_timeout(limit);
+            let line = line.unwrap_or_else(|error| panic!("waiting for {wanted:?}: {error}"));
+            if line == wanted {
+                return;
+            }
+        }
+    }
+
+    /// Kills and reaps it.
+    pub fn kill(&mut self) {
+        // Both fail only where it has already ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_speaks_listens_and_ends_with_its_guard() {
+        let mut cat = Program::start(&mut Command::new("cat"));
+        let proc = format!("/proc/{}", cat.pid());
+        cat.go();
+        cat.wait_for_line("go", Duration::from_secs(10));
+        assert!(Path::new(&proc).exists());
+        drop(cat);
+        assert!(!Path::new(&proc).exists());
+    }
+}

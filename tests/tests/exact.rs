@@ -1,0 +1,140 @@
+//! What the agent says a process holds is what /proc/PID/maps says, byte for byte and class by
+//! class, from events alone.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+use memwatch_tests::agent::Agent;
+use memwatch_tests::maps::Totals;
+use memwatch_tests::run::Run;
+use memwatch_tests::workload::Program;
+use memwatch_tests::{require, wait_until, workload};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn attach(program: &Program, options: &[&str]) -> Agent {
+    let pid = program.pid().to_string();
+    let arguments = ["--pid", &pid, "--reconcile", "off"];
+    Agent::start(arguments.iter().chain(options))
+}
+
+/// Ends the agent and gives what it says the process holds and what /proc says.
+fn settle(agent: Agent, program: &Program) -> (Run, Totals, Totals) {
+    let pid = program.pid();
+    // A server may still be tidying up: quiet is when two readings agree.
+    let mut last = Totals::of(pid);
+    let before = wait_until(MINUTE, "the program to hold still", || {
+        std::thread::sleep(Duration::from_millis(300));
+        let now = Totals::of(pid);
+        (std::mem::replace(&mut last, now) == now).then_some(now)
+    });
+    let run = agent.interrupt().expect_success();
+    assert_eq!(before, Totals::of(pid), "the program did not hold still");
+    let snapshot = run.final_snapshot(pid);
+    let bytes = |field: &str| snapshot[field].as_u64().unwrap_or(u64::MAX);
+    let said = Totals {
+        anon: bytes("anon_mapped_bytes"),
+        shared: bytes("shared_mapped_bytes"),
+        file: bytes("file_mapped_bytes"),
+        heap: bytes("heap_bytes"),
+    };
+    (run, said, before)
+}
+
+/// Panics unless the agent was exact and knew it.
+fn assert_exact(agent: Agent, program: &Program) {
+    let seeded = Totals::of(program.pid());
+    let (run, said, truth) = settle(agent, program);
+    assert_eq!(said, truth, "the agent's figures (left) are not those of /proc (right)");
+    run.lossless_stats();
+    let snapshot = run.final_snapshot(program.pid());
+    assert_eq!(snapshot["source"], "events", "{snapshot}");
+    assert_eq!(snapshot["accuracy"]["mapping_error_bytes"], 0, "{snapshot}");
+    println!("{truth:?} (when its work was done: {seeded:?})");
+}
+
+#[test]
+fn random_changes_of_an_address_space_are_followed_exactly() {
+    require!(root, "gcc");
+    for seed in ["1", "2", "3"] {
+        let mut program = Program::workload("maps", &[seed, "5000"]);
+        let before = Totals::of(program.pid());
+        let agent = attach(&program, &[]);
+        program.go();
+        program.wait_for_line("ready", MINUTE);
+        let after = Totals::of(program.pid());
+        assert!(after.anon > before.anon && after.shared > 0 && after.heap > 0, "{after:?}");
+        assert_exact(agent, &program);
+    }
+}
+
+#[test]
+fn an_interpreter_that_allocates_in_threads_is_followed_exactly() {
+    require!(root, "/usr/bin/python3");
+    let script = workload::source("objects.py");
+    let mut program = Program::start(Command::new("/usr/bin/python3").arg(script).arg("wait"));
+    // It reads its line only once the interpreter is up; whatever it still does is followed too.
+    let agent = attach(&program, &[]);
+    program.go();
+    program.wait_for_line("ready", MINUTE);
+    assert_exact(agent, &program);
+}
+
+#[test]
+fn a_database_under_load_is_followed_exactly() {
+    require!(root, "redis-server");
+    let dir = tempfile::tempdir().unwrap();
+    // Free when asked, and taken by nobody else in the moment until redis has it.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let program = Program::start(
+        Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
+            .arg(port.to_string())
+            .arg("--dir")
+            .arg(dir.path()),
+    );
+    let mut server =
+        wait_until(MINUTE, "redis to listen", || TcpStream::connect(("127.0.0.1", port)).ok());
+    server.set_read_timeout(Some(MINUTE)).unwrap();
+    let agent = attach(&program, &[]);
+    let before = Totals::of(program.pid());
+    for key in 0..400_usize {
+        let length = 1000 << (key % 13);
+        let value = vec![b'x'; length + key];
+        let head = format!("*3\r\n$3\r\nSET\r\n$5\r\nk{key:04}\r\n${}\r\n", value.len());
+        server.write_all(&[head.as_bytes(), &value, b"\r\n"].concat()).unwrap();
+        expect_reply(&mut server, b"+OK\r\n");
+        if key % 3 == 2 {
+            server.write_all(format!("DEL k{:04}\r\n", key - 1).as_bytes()).unwrap();
+            expect_reply(&mut server, b":1\r\n");
+        }
+    }
+    let grown = Totals::of(program.pid()).anon - before.anon;
+    assert!(grown > 100 << 20, "redis mapped only {grown} bytes more");
+    assert_exact(agent, &program);
+}
+
+fn expect_reply(server: &mut TcpStream, wanted: &[u8]) {
+    let mut reply = vec![0; wanted.len()];
+    server.read_exact(&mut reply).unwrap();
+    assert_eq!(reply, wanted);
+}
+
+#[test]
+fn an_agent_that_misses_releases_says_so() {
+    require!(root, "gcc");
+    let mut program = Program::workload("maps", &["4", "2000"]);
+    let agent = attach(&program, &["--skip-probe", "munmap"]);
+    program.go();
+    program.wait_for_line("ready", MINUTE);
+    let (run, said, truth) = settle(agent, &program);
+    assert_ne!(said, truth, "the probe was not skipped");
+    let accuracy = &run.final_snapshot(program.pid())["accuracy"];
+    let error = accuracy["mapping_error_bytes"].as_u64();
+    assert!(error.is_some_and(|bytes| bytes > 0), "accuracy is {accuracy}");
+    let header = &run.lines[0];
+    assert_eq!(header["attach"]["munmap"], "none", "{header}");
+}

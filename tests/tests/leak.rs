@@ -1,0 +1,130 @@
+//! Among programs that all look busy, the one that leaks is found, and only that one.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use memwatch_tests::agent::{self, Agent};
+use memwatch_tests::workload::{self, Program};
+use memwatch_tests::{require, wait_until};
+use serde_json::Value;
+
+/// The promise: a strong leak is named within this time.
+const FOUND_WITHIN: Duration = Duration::from_secs(180);
+/// The promise: a leak whose process is gone is resolved within this time.
+const RESOLVED_WITHIN: Duration = Duration::from_secs(30);
+/// Long enough for the one that fills up to have stopped, and to be judged after that.
+const WATCHED_AT_LEAST: Duration = Duration::from_secs(100);
+
+/// A worker and the file into which it writes how much it holds.
+struct Worker {
+    program: Program,
+    progress: PathBuf,
+}
+
+impl Worker {
+    fn start(dir: &Path, name: &str, mode: &str) -> Self {
+        let (program, progress) = (dir.join(name), dir.join(mode));
+        if !program.exists() {
+            fs::copy(workload::compile("worker"), &program).unwrap();
+        }
+        let program = Program::start(Command::new(&program).arg(mode).arg(&progress));
+        Self { program, progress }
+    }
+
+    /// When, and how many bytes it holds.
+    fn progress(&self) -> (Instant, f64) {
+        let bytes = wait_until(Duration::from_secs(10), "the worker's first step", || {
+            fs::read(&self.progress).ok()?.try_into().ok()
+        });
+        (Instant::now(), u64::from_ne_bytes(bytes) as f64)
+    }
+}
+
+/// Whether a line is a finding that would wake somebody.
+fn is_alarming(line: &Value) -> bool {
+    let severity = line["severity"].as_str().unwrap_or_default();
+    line["type"] == "finding" && ["medium", "high", "critical"].contains(&severity)
+}
+
+/// The findings of some processes: what must be the same in a replay.
+fn essence(lines: &[Value]) -> Vec<[String; 6]> {
+    let fields = ["id", "rule", "state", "severity", "pid", "rate_per_min"];
+    let findings = lines.iter().filter(|line| line["type"] == "finding");
+    findings.map(|line| fields.map(|field| line[field].to_string())).collect()
+}
+
+#[test]
+fn the_one_that_leaks_is_found_alone_and_resolved_when_it_ends() {
+    require!(root, "gcc");
+    let dir = tempfile::tempdir().unwrap();
+    let recording = dir.path().join("recording");
+    let agent = Agent::start([
+        "--all".as_ref(),
+        "--fail-on".as_ref(),
+        "medium".as_ref(),
+        "--record".as_ref(),
+        recording.as_os_str(),
+    ]);
+    let started = Instant::now();
+    let mut leaker = Worker::start(dir.path(), "worker", "leak");
+    let healthy = [
+        Worker::start(dir.path(), "worker", "churn"),
+        Worker::start(dir.path(), "filler", "fill"),
+        Worker::start(dir.path(), "idler", "idle"),
+    ];
+    let first = leaker.progress();
+    let leaker_pid = leaker.program.pid();
+    let is_leaks = |line: &Value| is_alarming(line) && line["pid"] == leaker_pid;
+
+    wait_until(FOUND_WITHIN, "the leak to be found", || agent.lines().into_iter().find(is_leaks));
+    println!("found after {:.0} s", started.elapsed().as_secs_f64());
+    std::thread::sleep(WATCHED_AT_LEAST.saturating_sub(started.elapsed()));
+
+    let last = leaker.progress();
+    let true_rate = (last.1 - first.1) / (last.0 - first.0).as_secs_f64() * 60.0;
+    let lines = agent.lines();
+    assert_only_the_leak(&lines, leaker_pid, &healthy);
+    let finding = lines.iter().rfind(|line| is_leaks(line)).unwrap();
+    let rate = finding["rate_per_min"].as_f64().unwrap();
+    println!("rate {rate:.0} bytes a minute, in truth {true_rate:.0}");
+    assert!((rate / true_rate - 1.0).abs() <= 0.15, "truth is {true_rate}: {finding}");
+    assert_eq!(finding["rate_unit"], "bytes", "{finding}");
+
+    leaker.program.kill();
+    wait_until(RESOLVED_WITHIN, "the finding to be resolved", || {
+        let resolved = |line: &Value| line["id"] == finding["id"] && line["state"] == "resolved";
+        agent.lines().into_iter().find(resolved)
+    });
+    let run = agent.interrupt();
+    assert_eq!(run.status, Some(3), "a finding as severe as --fail-on: {}", run.stderr);
+    run.lossless_stats();
+    assert_only_the_leak(&run.lines, leaker_pid, &healthy);
+
+    let replayed = agent::run(["--json".as_ref(), "--replay".as_ref(), recording.as_os_str()]);
+    assert_eq!(essence(&replayed.lines), essence(&run.lines), "replayed (left), live (right)");
+}
+
+/// Panics unless there is one finding for the leaker and none for the others. What other
+/// processes of the host do is not ours to judge; it is printed.
+fn assert_only_the_leak(lines: &[Value], leaker: u32, healthy: &[Worker]) {
+    let findings: Vec<_> = lines.iter().filter(|line| is_alarming(line)).collect();
+    let ids: BTreeSet<_> = findings
+        .iter()
+        .filter(|line| line["pid"] == leaker)
+        .map(|line| line["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 1, "findings for the leaker: {findings:#?}");
+    for line in findings.iter().filter(|line| line["pid"] != leaker) {
+        let ours = healthy.iter().any(|worker| line["pid"] == worker.program.pid());
+        assert!(!ours, "a healthy program is accused: {line}");
+        println!("another process of this host: {line}");
+    }
+    let rules = ["heap_growth", "anon_mapping_growth", "rss_growth"];
+    for line in findings.iter().filter(|line| line["pid"] == leaker) {
+        assert!(rules.iter().any(|rule| line["rule"] == *rule), "{line}");
+    }
+}

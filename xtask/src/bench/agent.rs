@@ -1,0 +1,135 @@
+//! The agent as the benchmark sees it: started, attached, stopped, and what it counted.
+//!
+//! Knows only its command line and three kinds of NDJSON lines: the header comes first, once
+//! everything is attached; statistics come last. A benchmark that fails leaves no agent.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::sh;
+
+/// Attaching and seeding take well under a second; a loaded machine may be slow to start.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// Detaching dozens of tracepoints takes the kernel seconds.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+
+/// A running agent that watches the whole host.
+pub(super) struct Agent {
+    child: Child,
+    output: PathBuf,
+    stderr: PathBuf,
+    header: Value,
+}
+
+/// What the agent says about itself after a run.
+pub(super) struct Counted {
+    /// How each probe was attached, by the header.
+    pub(super) attach: Value,
+    pub(super) events_seen: Option<u64>,
+    pub(super) events_lost: Option<u64>,
+}
+
+impl Agent {
+    /// Starts the agent and waits until it is attached. Memory events are counted, not printed:
+    /// the cost of printing them is another measurement.
+    pub(super) fn start(program: &Path, dir: &Path) -> Result<Self> {
+        let (output, stderr) = (dir.join("agent.ndjson"), dir.join("agent.stderr"));
+        // A header of the run before would be taken for this one's.
+        File::create(&output).with_context(|| format!("failed to empty {}", output.display()))?;
+        let log = File::create(&stderr)
+            .with_context(|| format!("failed to create {}", stderr.display()))?;
+        let mut command = Command::new(program);
+        command.args(["--all", "--json", "--events", "process", "--output"]).arg(&output);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("failed to run {}", sh::quoted(&command)))?;
+        let mut agent = Self { child, output, stderr, header: Value::Null };
+        agent.header = agent.wait_for_header()?;
+        Ok(agent)
+    }
+
+    fn wait_for_header(&mut self) -> Result<Value> {
+        let deadline = Instant::now() + START_LIMIT;
+        while Instant::now() < deadline {
+            if let Some(header) = self.lines()?.into_iter().find(|line| is_type(line, "header")) {
+                return Ok(header);
+            }
+            if let Some(status) = self.try_wait()? {
+                bail!("the agent ended with {status} before it was attached: {}", self.log());
+            }
+            std::thread::sleep(POLL);
+        }
+        bail!("the agent was not attached within {START_LIMIT:?}: {}", self.log());
+    }
+
+    /// Ends the agent as Ctrl-C would and returns what it counted.
+    pub(super) fn stop(mut self) -> Result<Counted> {
+        let pid = Pid::from_raw(self.child.id() as i32);
+        kill(pid, Signal::SIGINT).with_context(|| format!("failed to signal the agent {pid}"))?;
+        let deadline = Instant::now() + STOP_LIMIT;
+        let status = loop {
+            if let Some(status) = self.try_wait()? {
+                break status;
+            }
+            if Instant::now() > deadline {
+                bail!("the agent did not end within {STOP_LIMIT:?} of SIGINT: {}", self.log());
+            }
+            std::thread::sleep(POLL);
+        };
+        if !status.success() {
+            bail!("the agent ended with {status} after SIGINT: {}", self.log());
+        }
+        let lines = self.lines()?;
+        let stats = lines.iter().rev().find(|line| is_type(line, "stats"));
+        let number = |name: &str| stats.and_then(|stats| stats.get(name)?.as_u64());
+        Ok(Counted {
+            attach: self.header.get("attach").cloned().unwrap_or(Value::Null),
+            events_seen: number("events_seen"),
+            events_lost: number("events_lost"),
+        })
+    }
+
+    fn try_wait(&mut self) -> Result<Option<std::process::ExitStatus>> {
+        self.child.try_wait().context("failed to wait for the agent")
+    }
+
+    /// The lines written so far; the last one may be half written and is then left out.
+    fn lines(&self) -> Result<Vec<Value>> {
+        let text = fs::read_to_string(&self.output)
+            .with_context(|| format!("failed to read {}", self.output.display()))?;
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// The end of what the agent said on stderr.
+    fn log(&self) -> String {
+        let text = fs::read_to_string(&self.stderr).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines[lines.len().saturating_sub(5)..].join("\n");
+        if last.is_empty() { "it said nothing on stderr".to_owned() } else { last }
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            // Nothing better can be done with a failure here than to go on.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn is_type(line: &Value, name: &str) -> bool {
+    line.get("type").and_then(Value::as_str) == Some(name)
+}

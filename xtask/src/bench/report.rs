@@ -1,0 +1,142 @@
+//! From raw numbers to the table: what each system call costs more with the agent attached, beside
+//! its budget. Pure, apart from the table's way to the terminal.
+
+use serde::Serialize;
+
+use super::Round;
+use super::workload::Kind;
+
+/// Extra nanoseconds that a traced system call may cost by tracepoint, without a stack.
+const TRACED_BUDGET_NS: f64 = 200.0;
+/// Extra nanoseconds that any other system call may cost while a tracepoint is attached.
+const UNTRACED_BUDGET_NS: f64 = 22.0;
+
+/// One line of the table. All times are nanoseconds.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    kind: Kind,
+    /// Median over the rounds, of one turn of the loop.
+    bare_ns: f64,
+    agent_ns: f64,
+    /// What one system call costs more: of each round's pair, so that a slow minute cancels out.
+    extra_ns: f64,
+    extra_ns_min: f64,
+    extra_ns_max: f64,
+    budget_ns: f64,
+    within_budget: bool,
+}
+
+impl Row {
+    /// Sums up one kind over all rounds; `None` if it was never measured.
+    pub(super) fn of(kind: Kind, rounds: &[Round]) -> Option<Self> {
+        let pairs: Vec<(f64, f64)> = rounds
+            .iter()
+            .filter_map(|round| Some((pick(kind, &round.bare)?, pick(kind, &round.agent)?)))
+            .collect();
+        if pairs.is_empty() {
+            return None;
+        }
+        let calls = f64::from(kind.events_per_call().max(1));
+        let extras: Vec<f64> = pairs.iter().map(|(bare, agent)| (agent - bare) / calls).collect();
+        let budget_ns =
+            if kind.events_per_call() > 0 { TRACED_BUDGET_NS } else { UNTRACED_BUDGET_NS };
+        let extra_ns = median(&extras);
+        Some(Self {
+            kind,
+            bare_ns: median(&pairs.iter().map(|pair| pair.0).collect::<Vec<_>>()),
+            agent_ns: median(&pairs.iter().map(|pair| pair.1).collect::<Vec<_>>()),
+            extra_ns,
+            extra_ns_min: extras.iter().copied().fold(f64::INFINITY, f64::min),
+            extra_ns_max: extras.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            budget_ns,
+            within_budget: extra_ns <= budget_ns,
+        })
+    }
+
+    /// What one turn of the loop calls.
+    const fn label(&self) -> &'static str {
+        match self.kind {
+            Kind::Mmap => "mmap + munmap",
+            Kind::Brk => "brk + brk",
+            Kind::Getppid => "getppid (untraced)",
+        }
+    }
+}
+
+fn pick(kind: Kind, measured: &[super::workload::Measured]) -> Option<f64> {
+    measured.iter().find(|one| one.kind == kind).map(|one| one.ns_per_call_median)
+}
+
+/// The middle value, or the mean of the middle two; 0 of nothing.
+pub(super) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    match (sorted.len(), sorted.len() / 2) {
+        (0, _) => 0.0,
+        (length, middle) if length % 2 == 1 => sorted[middle],
+        (_, middle) => f64::midpoint(sorted[middle - 1], sorted[middle]),
+    }
+}
+
+pub(super) fn print(rows: &[Row], rounds: &[Round]) {
+    println!(
+        "\n{:<20} {:>9} {:>9} {:>12} {:>17} {:>8}",
+        "ns, medians", "bare", "agent", "extra/call", "min .. max", "budget"
+    );
+    for row in rows {
+        println!(
+            "{:<20} {:>9.1} {:>9.1} {:>+12.1} {:>17} {:>8} {}",
+            row.label(),
+            row.bare_ns,
+            row.agent_ns,
+            row.extra_ns,
+            format!("{:+.1} .. {:+.1}", row.extra_ns_min, row.extra_ns_max),
+            format!("<= {}", row.budget_ns),
+            if row.within_budget { "within" } else { "OVER" }
+        );
+    }
+    let count = |value: fn(&Round) -> Option<u64>| match rounds.iter().map(value).sum() {
+        Some::<u64>(sum) => sum.to_string(),
+        None => "unknown".to_owned(),
+    };
+    println!(
+        "events seen {}, lost {}, in {} rounds",
+        count(|round| round.events_seen),
+        count(|round| round.events_lost),
+        rounds.len()
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::workload::Measured;
+    use super::*;
+
+    fn round(bare: f64, agent: f64) -> Round {
+        let measured = |ns| {
+            vec![Measured { kind: Kind::Mmap, count: 1, ns_per_call: ns, ns_per_call_median: ns }]
+        };
+        Round {
+            bare: measured(bare),
+            agent: measured(agent),
+            attach: serde_json::Value::Null,
+            events_seen: Some(2),
+            events_lost: Some(0),
+        }
+    }
+
+    #[test]
+    fn the_extra_is_per_event_and_of_each_pair() {
+        let rounds = [round(2000.0, 2300.0), round(3000.0, 3200.0), round(2000.0, 3000.0)];
+        let row = Row::of(Kind::Mmap, &rounds).unwrap();
+        assert_eq!((row.extra_ns, row.extra_ns_min, row.extra_ns_max), (150.0, 100.0, 500.0));
+        assert!(row.within_budget);
+        assert!(Row::of(Kind::Brk, &rounds).is_none());
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_between() {
+        assert!(median(&[4.0, 1.0, 3.0, 2.0]).total_cmp(&2.5).is_eq());
+        assert!(median(&[]).total_cmp(&0.0).is_eq());
+    }
+}

@@ -1,0 +1,64 @@
+//! Everything that is done to this repository, as one command: `cargo xtask --help`.
+//!
+//! This file owns the command line and nothing else; each subcommand has its module. What CI does
+//! is `cargo xtask ci`, so a green run here is a green run there.
+#![expect(clippy::print_stdout, reason = "the output of this tool is for the terminal")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod ci;
+mod ebpf;
+mod run;
+mod setup;
+mod sh;
+mod test;
+
+/// Builds, runs and checks memwatch-ebpf.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Cmd,
+}
+
+#[derive(Subcommand)]
+enum Cmd {
+    /// Install what building the kernel object and the end-to-end tests need (Debian and Ubuntu)
+    Setup(setup::Options),
+    /// Build the kernel object and record what built it; with --check, compare with the record
+    Ebpf(ebpf::Options),
+    /// Build the agent and run it: `cargo xtask run -- --all`
+    Run(run::Options),
+    /// Run the tests; as root, the end-to-end tests too
+    Test(test::Options),
+    /// Do everything that CI does
+    Ci,
+    /// Measure what a system call costs more while the agent is attached
+    Bench(bench::Options),
+    /// The measured loop of `bench`, in a process of its own
+    #[command(hide = true)]
+    BenchLoop(bench::workload::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Cmd::Setup(options) => setup::setup(&options),
+        Cmd::Ebpf(options) => ebpf::ebpf(&options),
+        Cmd::Run(options) => run::run(&options),
+        Cmd::Test(options) => test::test(&options),
+        Cmd::Ci => ci::ci(),
+        Cmd::Bench(options) => bench::bench(&options),
+        Cmd::BenchLoop(options) => bench::workload::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // In one line: a backtrace of this tool, which RUST_BACKTRACE would add, helps nobody.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
