@@ -165,7 +165,7 @@ fn probe_names() -> clap::builder::PossibleValuesParser {
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no time above zero: write 500ms, 30s, 5m or 2h");
     let (number, unit) = split(text);
-    let number: f64 = number.parse().map_err(|_: std::num::ParseFloatError| wrong())?;
+    let Ok(number) = number.parse::<f64>() else { return Err(wrong()) };
     let seconds = match unit {
         "ms" => number / 1e3,
         "" | "s" => number,
@@ -184,7 +184,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no size: write 4096, 64K, 1.5M or 2G");
     let (number, unit) = split(text);
-    let number: f64 = number.parse().map_err(|_: std::num::ParseFloatError| wrong())?;
+    let Ok(number) = number.parse::<f64>() else { return Err(wrong()) };
     let unit = unit.trim_end_matches("iB").trim_end_matches('B').to_ascii_uppercase();
     let shift = match unit.as_str() {
         "" => 0,
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn times_and_sizes_are_read_with_their_units() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        assert_eq!(duration("2h"), Ok(Duration::from_hours(2)));
         assert_eq!(size("1.5M"), Ok(1_572_864));
         assert_eq!(size("64KiB"), Ok(65_536));
         for wrong in ["", "s", "-3s", "0s", "5 parsecs", "nan", "infs", "1e400s"] {

@@ -65,6 +65,10 @@ pub enum Deed {
     Fork {
         /// The new process.
         child: u32,
+        /// Whether it runs in the same address space.
+        shares_memory: bool,
+        /// Whether it has the same descriptor table.
+        shares_descriptors: bool,
     },
     /// Another program took over.
     Exec {
@@ -147,7 +151,11 @@ impl Deed {
             "brk" => {
                 Self::Brk { addr: address(event, "addr"), requested: address(event, "requested") }
             }
-            "fork" => Self::Fork { child: number(event, "child_pid") as u32 },
+            "fork" => Self::Fork {
+                child: number(event, "child_pid") as u32,
+                shares_memory: shares(event, "memory"),
+                shares_descriptors: shares(event, "descriptors"),
+            },
             "exec" => Self::Exec { filename: event["filename"].as_str()?.to_owned() },
             "exit" => {
                 Self::Exit { code: event["exit_code"].as_i64(), signal: event["signal"].as_i64() }
@@ -169,6 +177,11 @@ fn address(event: &Value, field: &str) -> u64 {
     let text = event[field].as_str().and_then(|text| text.strip_prefix("0x"));
     text.and_then(|digits| u64::from_str_radix(digits, 16).ok())
         .unwrap_or_else(|| panic!("{field} is not an address in {event}"))
+}
+
+fn shares(event: &Value, what: &str) -> bool {
+    let shares = event["shares"].as_array().unwrap_or_else(|| panic!("no shares in {event}"));
+    shares.iter().any(|shared| shared == what)
 }
 
 /// `rw-` as `PROT_*` bits.

@@ -1,12 +1,13 @@
 //! The agent under test: started as a user would start it, read while it runs, stopped by Ctrl-C.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
-use std::{env, io};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -77,6 +78,28 @@ impl Agent {
             .spawn()
             .unwrap();
         Self { child, dir }
+    }
+
+    /// Waits for a line, reading each only once.
+    pub fn wait_for_line(
+        &self,
+        limit: Duration,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let mut lines = BufReader::new(File::open(self.dir.path().join("lines")).unwrap());
+        let mut line = String::new();
+        wait_until(limit, what, || {
+            // A line whose end is not written yet stays in `line` until it is.
+            while lines.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
+                let value = serde_json::from_str(&line).unwrap();
+                line.clear();
+                if wanted(&value) {
+                    return Some(value);
+                }
+            }
+            None
+        })
     }
 
     /// Process id of the agent.

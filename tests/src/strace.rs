@@ -12,6 +12,8 @@ use crate::act::{Act, Deed, MAP_ANONYMOUS};
 pub const OPTIONS: [&str; 5] =
     ["-f", "-X", "raw", "-e", "trace=mmap,munmap,mremap,brk,clone,clone3,fork,vfork,execve"];
 
+const CLONE_VM: u64 = 0x100;
+const CLONE_FILES: u64 = 0x400;
 const CLONE_THREAD: u64 = 0x1_0000;
 
 /// All that strace saw.
@@ -104,11 +106,18 @@ impl Trace {
         }
         let result = number(result)? as u64;
         let deed = match name {
-            "clone" | "clone3" if clone_flags(arguments)? & CLONE_THREAD != 0 => {
-                self.makers.insert(result as u32, tid);
-                return Some(());
+            "clone" | "clone3" | "fork" | "vfork" => {
+                let flags = clone_flags(name, arguments)?;
+                if flags & CLONE_THREAD != 0 {
+                    self.makers.insert(result as u32, tid);
+                    return Some(());
+                }
+                Deed::Fork {
+                    child: result as u32,
+                    shares_memory: flags & CLONE_VM != 0,
+                    shares_descriptors: flags & CLONE_FILES != 0,
+                }
             }
-            "clone" | "clone3" | "fork" | "vfork" => Deed::Fork { child: result as u32 },
             "execve" => Deed::Exec { filename: quoted(arguments)? },
             _ => memory(name, arguments, result)?,
         };
@@ -165,8 +174,13 @@ fn number(text: &str) -> Option<i64> {
     }
 }
 
-/// `flags=0x1200000|17` without the signal.
-fn clone_flags(arguments: &str) -> Option<u64> {
+/// `flags=0x1200000|17` without the signal; what fork and vfork stand for.
+fn clone_flags(name: &str, arguments: &str) -> Option<u64> {
+    match name {
+        "fork" => return Some(0),
+        "vfork" => return Some(CLONE_VM),
+        _ => {}
+    }
     let (_, flags) = arguments.split_once("flags=")?;
     number(flags.split(['|', ',', '}']).next()?).map(|value| value as u64)
 }
@@ -215,7 +229,7 @@ mod tests {
         let acts = [
             act(5, 5, Deed::Exec { filename: "/bin/a b".into() }),
             act(5, 6, mmap),
-            act(5, 5, Deed::Fork { child: 9 }),
+            act(5, 5, Deed::Fork { child: 9, shares_memory: false, shares_descriptors: false }),
             act(9, 9, Deed::Exit { code: None, signal: Some(9) }),
             act(5, 5, Deed::Brk { addr: 0x1000, requested: 0 }),
             act(5, 5, Deed::Exit { code: Some(3), signal: None }),

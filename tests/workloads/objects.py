@@ -1,5 +1,5 @@
 """objects.py MODE: waits for a line, allocates and frees at random (seeded) in several threads,
-says "ready" and holds still. With MODE "children" it also runs other programs, and ends."""
+runs other programs meanwhile, says "ready" and holds still. MODE "end" neither waits nor holds."""
 
 import random
 import subprocess
@@ -20,10 +20,10 @@ def allocate(seed, rounds):
 
 
 def main():
-    children = sys.argv[1] == "children"
-    if not children:
+    holds = sys.argv[1] != "end"
+    if holds:
         sys.stdin.readline()
-    rounds = 300 if children else 2000
+    rounds = 2000 if holds else 300
     kept = [allocate(1, rounds)]
     workers = [
         threading.Thread(target=lambda seed=seed: kept.append(allocate(seed, rounds)))
@@ -31,13 +31,12 @@ def main():
     ]
     for worker in workers:
         worker.start()
-    if children:
-        for _ in range(3):
-            subprocess.run(["/bin/true"], check=True)
-        subprocess.run(["/bin/sh", "-c", "exit 3"], check=False)
+    for _ in range(3):
+        subprocess.run(["/bin/true"], check=True)
+    subprocess.run(["/bin/sh", "-c", "exit 3"], check=False)
     for worker in workers:
         worker.join()
-    if not children:
+    if holds:
         print("ready", flush=True)
         sys.stdin.read()
 

@@ -76,7 +76,7 @@ impl Run {
         let mut outlet = Outlet::new(self.form, queue);
         let engine =
             Engine::start(self.start.clone(), self.comm, outlet.wants_events(), &mut |output| {
-                outlet.take(&output)
+                outlet.take(&output);
             });
         let requests = reader::spawn(post.clone())?;
         let pump = Pump::new(pump::Parts {
@@ -112,12 +112,11 @@ impl Run {
             _ = terminate.recv() => None,
             () = time_is_up => None,
         };
-        let ended = match early {
-            Some(ended) => ended,
-            None => {
-                post.send(Mail::Stop);
-                finished.await
-            }
+        let ended = if let Some(ended) = early {
+            ended
+        } else {
+            post.send(Mail::Stop);
+            finished.await
         };
         let outcome = ended.context("the engine thread died")??;
         // The last lines are in the queue; a reader that is stuck does not keep us.

@@ -200,7 +200,9 @@ impl Pump {
                 Mail::Readings(readings) => {
                     // A reading counts once the stream has passed its end.
                     self.drain(DRAIN_ALL);
-                    readings.iter().for_each(|reading| self.feed(reading));
+                    for reading in &readings {
+                        self.feed(reading);
+                    }
                 }
                 Mail::RoundDone => self.rounds_open = self.rounds_open.saturating_sub(1),
                 Mail::CommandExit(status) => {
@@ -259,17 +261,13 @@ impl Pump {
     }
 
     fn nap(&self, timeout_ms: u16) -> Result<()> {
-        match &self.source {
-            Some(source) => source.ring.wait(self.mailbox.wake.as_fd(), timeout_ms)?,
-            None => {
-                let mut wake = [PollFd::new(self.mailbox.wake.as_fd(), PollFlags::POLLIN)];
-                match poll(&mut wake, PollTimeout::from(timeout_ms)) {
-                    Ok(_) | Err(nix::Error::EINTR) => {}
-                    Err(error) => return Err(error).context("wait for mail"),
-                }
-            }
+        let mail = PollFd::new(self.mailbox.wake.as_fd(), PollFlags::POLLIN);
+        let ring = self.source.as_ref().map(|source| source.ring.poll_fd());
+        let mut fds: Vec<PollFd<'_>> = ring.into_iter().chain([mail]).collect();
+        match poll(&mut fds, PollTimeout::from(timeout_ms)) {
+            Ok(_) | Err(nix::Error::EINTR) => Ok(()),
+            Err(error) => Err(error).context("wait for kernel events and mail"),
         }
-        Ok(())
     }
 
     /// The last checks, then the last words.

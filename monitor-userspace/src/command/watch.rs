@@ -41,7 +41,7 @@ pub(super) fn watch(cli: Cli) -> Result<u8> {
         for pid in cli.pid.iter().copied().chain(gate.as_ref().map(Gate::pid)) {
             kernel.watch(pid)?;
         }
-        kernel.attach(&plan).map_err(refused)?;
+        kernel.attach(&plan).map_err(|error| refused(&error))?;
     }
     let start = start_of(&cli, facts, filters, &plan, gate.as_ref());
     let fail_on = cli.fail_on;
@@ -133,7 +133,7 @@ fn load(cli: &Cli, facts: &HostFacts) -> Result<Kernel> {
         })?;
     }
     let settings = settings_of(cli)?;
-    Ok(Kernel::load(&settings, cli.verbose > 1).map_err(refused)?)
+    Ok(Kernel::load(&settings, cli.verbose > 1).map_err(|error| refused(&error))?)
 }
 
 fn settings_of(cli: &Cli) -> Result<Settings> {
@@ -155,9 +155,9 @@ fn settings_of(cli: &Cli) -> Result<Settings> {
 }
 
 /// What the kernel refuses is the kernel's limit, said with its own word.
-fn refused(error: KernelError) -> Refusal {
+fn refused(error: &KernelError) -> Refusal {
     let mut message = error.to_string();
-    let mut source = std::error::Error::source(&error);
+    let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
         message = format!("{message}: {cause}");
         source = cause.source();

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    event::{MappingClass, Privilege, ProcessId},
+    event::{MappingClass, Privilege, ProcessId, TICK_NS},
     inventory::Process,
     output::{
         AccuracyLine, Evidence, Finding, FindingState, Interval, Output, Severity, Snapshot,
@@ -194,7 +194,8 @@ impl Engine {
             confidence: None,
             e_value_log10: leading.e_value_log10,
             rival: None,
-            since: self.clock.at(leading.since_ns),
+            // The bucket in which the growth began may be older than the process.
+            since: self.clock.at(leading.since_ns.max(process.id.start_ticks * TICK_NS)),
             forecast: None,
             evidence: evidence(report),
             stacks: Vec::new(),

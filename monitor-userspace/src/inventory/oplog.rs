@@ -102,24 +102,22 @@ impl OpLog {
     }
 
     /// A release is stamped when it starts: one from just before `t0` may have run after the
-    /// reading passed its range. It is applied, but not to what was acquired again up to `t0`.
+    /// reading passed its range. It is applied, but not to what was acquired again up to `t0`:
+    /// hence from the newest back, gathering what was acquired on the way.
     fn apply_late_releases(&self, mappings: &mut Mappings, t0_ns: u64) {
         let early = t0_ns.saturating_sub(Self::LOOKBACK_NS);
-        for (index, &(at_ns, op)) in self.ops.iter().enumerate() {
-            let MemOp::Unmap { start, end } = op else { continue };
-            if at_ns < early || at_ns > t0_ns {
-                continue;
-            }
-            let mut gone = Mappings::default();
-            gone.insert(start, end, MappingClass::Anonymous, 0);
-            let later = self.ops.range(index + 1..).take_while(|(at_ns, _)| *at_ns <= t0_ns);
-            for (_, op) in later {
-                if let Some((start, end)) = acquired(*op) {
-                    gone.remove(start, end);
+        let mut reacquired = Mappings::default();
+        let before = self.ops.iter().rev().skip_while(|(at_ns, _)| *at_ns > t0_ns);
+        for &(_, op) in before.take_while(|(at_ns, _)| *at_ns >= early) {
+            if let MemOp::Unmap { start, end } = op {
+                let mut from = start;
+                for (kept, range) in reacquired.slice(start, end) {
+                    mappings.remove(from, kept);
+                    from = range.end;
                 }
-            }
-            for (start, range) in gone.iter() {
-                mappings.remove(start, range.end);
+                mappings.remove(from, end);
+            } else if let Some((start, end)) = acquired(op) {
+                reacquired.insert(start, end, MappingClass::Anonymous, 0);
             }
         }
     }
@@ -208,5 +206,134 @@ impl Moved {
             mappings.insert(from, to, piece.class, born_ns);
         }
         mappings.insert(self.new_start + keep, self.new_end, last.class, at_ns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use MappingClass::{Anonymous, File, Heap};
+
+    use super::*;
+    use crate::event::ReadRange;
+
+    const P: u64 = 4096;
+    const T0: u64 = 10_000_000_000;
+
+    fn map(start: u64, end: u64) -> MemOp {
+        MemOp::Map { start: start * P, end: end * P, class: Anonymous, replaces: false }
+    }
+
+    fn unmap(start: u64, end: u64) -> MemOp {
+        MemOp::Unmap { start: start * P, end: end * P }
+    }
+
+    fn remap(old: (u64, u64), new: (u64, u64), keeps_source: bool) -> MemOp {
+        MemOp::Remap {
+            old_start: old.0 * P,
+            old_end: old.1 * P,
+            new_start: new.0 * P,
+            new_end: new.1 * P,
+            keeps_source,
+        }
+    }
+
+    /// What is held after a reading of `read` taken at `T0` meets `ops`, in pages.
+    fn merged(read: &[(u64, u64, MappingClass)], ops: &[(u64, MemOp)]) -> Vec<(u64, u64)> {
+        let mut log = OpLog::new(0);
+        ops.iter().for_each(|&(at_ns, op)| log.push(at_ns, op));
+        let ranges = read.iter().map(|&(a, b, class)| ReadRange(a * P, b * P, class)).collect();
+        let reading = Reconcile { t0_ns: T0, t1_ns: T0 + 9, ranges, ..Reconcile::default() };
+        let (mappings, _) = log.merge(&reading).unwrap();
+        mappings.iter().map(|(start, range)| (start / P, range.end / P)).collect()
+    }
+
+    #[test]
+    fn a_release_just_before_the_reading_may_have_run_after_it() {
+        assert_eq!(merged(&[(1, 4, Anonymous)], &[(T0 - 1, unmap(2, 3))]), [(1, 2), (3, 4)]);
+        // Too long ago to be still under way.
+        let old = T0 - OpLog::LOOKBACK_NS - 1;
+        assert_eq!(merged(&[(1, 4, Anonymous)], &[(old, unmap(2, 3))]), [(1, 4)]);
+    }
+
+    #[test]
+    fn what_was_acquired_again_before_the_reading_stays() {
+        let ops = [(T0 - 9, unmap(1, 4)), (T0 - 5, map(2, 3)), (T0, map(3, 4))];
+        assert_eq!(merged(&[(1, 4, Anonymous)], &ops), [(2, 4)]);
+        // Released once more: nothing stays.
+        let again = [(T0 - 9, unmap(1, 4)), (T0 - 5, map(2, 3)), (T0 - 1, unmap(2, 3))];
+        assert_eq!(merged(&[(1, 4, Anonymous)], &again), []);
+    }
+
+    #[test]
+    fn later_events_apply_whether_the_reading_saw_them_or_not() {
+        let ops = [(T0 + 1, map(8, 9)), (T0 + 2, unmap(1, 2))];
+        assert_eq!(merged(&[(1, 3, File)], &ops), [(2, 3), (8, 9)]);
+        assert_eq!(merged(&[(2, 3, File), (8, 9, Anonymous)], &ops), [(2, 3), (8, 9)]);
+    }
+
+    #[test]
+    fn a_move_the_reading_saw_already_is_not_done_twice() {
+        let ops = [(T0 + 1, remap((1, 3), (5, 7), false))];
+        assert_eq!(merged(&[(1, 3, File)], &ops), [(5, 7)]);
+        assert_eq!(merged(&[(5, 7, File)], &ops), [(5, 7)]);
+    }
+
+    #[test]
+    fn a_log_that_starts_after_the_reading_refuses_it() {
+        let reading = Reconcile { t0_ns: T0, ..Reconcile::default() };
+        assert!(OpLog::new(T0 + 1).merge(&reading).is_none());
+        let mut log = OpLog::new(0);
+        (0..=OpLog::CAP as u64).for_each(|at_ns| log.push(T0 + at_ns, map(1, 2)));
+        assert!(log.merge(&reading).is_none(), "the oldest operation was dropped");
+    }
+
+    /// Applies operations to `from` and says what is held, in pages, with births.
+    fn applied(from: &[(u64, u64, MappingClass)], op: MemOp) -> Vec<(u64, u64, MappingClass)> {
+        let mut mappings = Mappings::default();
+        for &(start, end, class) in from {
+            mappings.insert(start * P, end * P, class, 0);
+        }
+        apply(&mut mappings, &mut None, op, 1);
+        mappings.iter().map(|(at, range)| (at / P, range.end / P, range.class)).collect()
+    }
+
+    #[test]
+    fn mremap_in_all_its_forms() {
+        let one = [(1, 3, File)];
+        assert_eq!(applied(&one, remap((1, 3), (1, 2), false)), [(1, 2, File)], "shrink");
+        let grown = applied(&one, remap((1, 3), (1, 5), false));
+        assert_eq!(grown, [(1, 3, File), (3, 5, File)], "grow in place");
+        let moved = applied(&one, remap((1, 3), (7, 11), false));
+        assert_eq!(moved, [(7, 9, File), (9, 11, File)], "move and grow");
+        assert_eq!(applied(&one, remap((1, 3), (7, 8), false)), [(7, 8, File)], "move and shrink");
+        let part = applied(&[(1, 9, File)], remap((2, 4), (20, 22), false));
+        assert_eq!(part, [(1, 2, File), (4, 9, File), (20, 22, File)], "out of the middle");
+        let over = applied(&[(1, 3, File), (5, 9, Heap)], remap((1, 3), (6, 8), false));
+        assert_eq!(over, [(5, 6, Heap), (6, 8, File), (8, 9, Heap)], "over something live");
+        let kept = applied(&one, remap((1, 3), (7, 9), true));
+        assert_eq!(kept, [(1, 3, File), (7, 9, File)], "DONTUNMAP");
+        let twice = applied(&one, remap((1, 1), (7, 9), true));
+        assert_eq!(twice, [(1, 3, File), (7, 9, File)], "old size 0 duplicates");
+        let many = applied(&[(1, 2, File), (3, 4, Heap)], remap((1, 4), (11, 14), false));
+        assert_eq!(many, [(11, 12, File), (13, 14, Heap)], "several with a hole (Linux 6.17)");
+    }
+
+    #[test]
+    fn brk_grows_and_shrinks_from_where_it_was() {
+        let mut mappings = Mappings::default();
+        let mut end = None;
+        for (brk, held) in [(10, 0), (14, 4), (12, 2), (10, 0), (11, 1)] {
+            apply(&mut mappings, &mut end, MemOp::Brk { start: 10 * P, end: brk * P }, 0);
+            assert_eq!(mappings.totals().get(Heap), held * P, "brk at page {brk}");
+        }
+    }
+
+    #[test]
+    fn an_acquisition_on_something_live_proves_a_missed_release() {
+        let (mut mappings, mut end) = (Mappings::default(), None);
+        assert!(!apply(&mut mappings, &mut end, map(1, 3), 0));
+        assert!(apply(&mut mappings, &mut end, map(2, 4), 0));
+        let fixed = MemOp::Map { start: P, end: 2 * P, class: File, replaces: true };
+        assert!(!apply(&mut mappings, &mut end, fixed, 0));
     }
 }

@@ -60,6 +60,7 @@ impl Process {
     }
 
     /// The same, watched as closely as `watch`.
+    #[must_use]
     pub fn watched(mut self, watch: Watch) -> Self {
         self.watch = watch;
         self.due_ns = self.first_look_ns();

@@ -108,6 +108,7 @@ impl Space {
     }
 
     /// The space of a forked child: a copy-on-write reference to what its parent holds now.
+    #[must_use]
     pub fn forked(&self, now_ns: u64) -> Self {
         let log = (!self.is_seeded || self.log.is_some()).then(|| OpLog::new(now_ns));
         Self { log, users: 0, accuracy: None, asked_ns: 0, ..self.clone() }
@@ -182,7 +183,7 @@ impl Space {
             }
         }
         if seeding || (correct && !self.is_exact()) {
-            self.mappings = Arc::new(self.with_births(merged));
+            self.mappings = Arc::new(self.with_births(&merged));
             self.heap_end = heap_end;
             self.is_seeded = true;
             self.is_exact = true;
@@ -198,7 +199,7 @@ impl Space {
     }
 
     /// Keeps the births of what was known before: a correction does not make memory younger.
-    fn with_births(&self, read: Mappings) -> Mappings {
+    fn with_births(&self, read: &Mappings) -> Mappings {
         let mut merged = read.clone();
         for (start, range) in read.iter() {
             for (known, piece) in self.mappings.slice(start, range.end) {

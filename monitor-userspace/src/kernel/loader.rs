@@ -52,9 +52,6 @@ pub enum KernelError {
         #[source]
         source: MapError,
     },
-    /// Waiting for the ring failed.
-    #[error("waiting for kernel events")]
-    Wait(#[from] nix::Error),
 }
 
 /// The loaded programs. Dropping it detaches them, as does any death of the agent: nothing is
@@ -81,6 +78,8 @@ impl Kernel {
             loader.map_max_entries("AYA_LOGS", 4096);
         }
         let mut ebpf = loader.load(OBJECT)?;
+        drop(loader);
+        give_back_freed_memory();
         let watched = ebpf.take_map(map::WATCHED).ok_or(KernelError::Missing(map::WATCHED))?;
         let watched =
             HashMap::try_from(watched).map_err(|source| map_error(map::WATCHED, source))?;
@@ -118,6 +117,15 @@ impl Kernel {
     /// Watches a process from now on.
     pub fn watch(&mut self, pid: u32) -> Result<(), KernelError> {
         self.watched.insert(pid, 0, 0).map_err(|source| map_error(map::WATCHED, source))
+    }
+}
+
+/// Loading reads the kernel's types, some 15 MB of small pieces that the allocator would keep.
+fn give_back_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim takes no pointer and only returns free pages to the kernel.
+    unsafe {
+        nix::libc::malloc_trim(0);
     }
 }
 

@@ -1,11 +1,9 @@
 //! Drains the ring. The ring is the queue: nothing stands between it and the engine.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::AsFd as _;
 
 use aya::maps::{Map, MapData, MapError, RingBuf};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
-use super::KernelError;
+use nix::poll::{PollFd, PollFlags};
 
 /// The consumer of the ring.
 pub struct Ring {
@@ -28,17 +26,9 @@ impl Ring {
         taken
     }
 
-    /// Waits until the kernel side asks to be read (the ring passed a quarter), until `other` is
-    /// readable, or until the time is over.
-    pub fn wait(&self, other: BorrowedFd<'_>, timeout_ms: u16) -> Result<(), KernelError> {
-        // SAFETY: the descriptor is the ring's and lives as long as `self`.
-        let ring = unsafe { BorrowedFd::borrow_raw(self.buffer.as_raw_fd()) };
-        let mut fds =
-            [PollFd::new(ring, PollFlags::POLLIN), PollFd::new(other.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut fds, PollTimeout::from(timeout_ms)) {
-            Ok(_) | Err(nix::Error::EINTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+    /// For waiting: readable when the kernel side asks to be read, as the ring passes a quarter.
+    pub fn poll_fd(&self) -> PollFd<'_> {
+        PollFd::new(self.buffer.as_fd(), PollFlags::POLLIN)
     }
 }
 

@@ -148,7 +148,7 @@ impl Growths {
         }
         match (self.open, self.report(at_ns)) {
             (None, None) => None,
-            (None, Some(report)) => Some((Change::Opened, self.say(at_ns, report))),
+            (None, Some(report)) => Some((Change::Opened, self.say(at_ns, &report))),
             (Some(last), None) => {
                 self.open = None;
                 Some((Change::Ended, last))
@@ -157,7 +157,7 @@ impl Growths {
                 let moved = (report.leading.rate_per_min - last.leading.rate_per_min).abs()
                     > RATE_MOVED * last.leading.rate_per_min.abs();
                 let is_due = at_ns >= self.reported_ns + UPDATE_NS || report.rule != last.rule;
-                (moved || is_due).then(|| (Change::Updated, self.say(at_ns, report)))
+                (moved || is_due).then(|| (Change::Updated, self.say(at_ns, &report)))
             }
         }
     }
@@ -167,10 +167,10 @@ impl Growths {
         self.open
     }
 
-    fn say(&mut self, at_ns: u64, report: Report) -> Report {
+    fn say(&mut self, at_ns: u64, report: &Report) -> Report {
         self.reported_ns = at_ns;
-        self.open = Some(report);
-        report
+        self.open = Some(*report);
+        *report
     }
 
     /// The finding as the series stand, if any of them is growing.

@@ -7,9 +7,8 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    time::Duration,
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -89,7 +88,7 @@ impl Queue {
     }
 
     fn drop_batch(&self, batch: &[u8]) {
-        let lines = batch.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let lines = batch.split(|byte| *byte == b'\n').count() as u64 - 1;
         self.shared.dropped_lines.fetch_add(lines, Ordering::Relaxed);
     }
 }
@@ -99,11 +98,7 @@ impl QueueReader {
     /// it without an error.
     pub fn run(self, mut out: impl Write) -> io::Result<()> {
         loop {
-            let batch = match self.batches.recv_timeout(Duration::from_secs(3600)) {
-                Ok(batch) => batch,
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => return out.flush(),
-            };
+            let Ok(batch) = self.batches.recv() else { return out.flush() };
             let written = out.write_all(&batch).and_then(|()| out.flush());
             self.shared.waiting_bytes.fetch_sub(batch.len(), Ordering::Relaxed);
             match written {

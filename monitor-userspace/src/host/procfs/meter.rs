@@ -36,6 +36,7 @@ impl Proc {
 #[derive(Debug)]
 pub struct SelfMeter {
     path: PathBuf,
+    descriptors: PathBuf,
     page_bytes: u64,
     buffer: Vec<u8>,
     last_ns: u64,
@@ -47,6 +48,7 @@ impl SelfMeter {
     pub fn new(proc: &Proc, now_ns: u64) -> Self {
         Self {
             path: proc.root.join("self/statm"),
+            descriptors: proc.root.join("self/fdinfo"),
             page_bytes: proc.page_bytes,
             buffer: Vec::new(),
             last_ns: now_ns,
@@ -54,7 +56,7 @@ impl SelfMeter {
         }
     }
 
-    /// One look. `kernel_bytes` is left 0: only who loaded maps and programs knows it.
+    /// One look.
     pub fn read(&mut self, now_ns: u64) -> Result<SelfReading, ProcError> {
         let len = read_start(&self.path, &mut self.buffer, SMALL_FILE_BYTES)
             .map_err(|source| ProcError::Read { path: self.path.clone(), source })?;
@@ -68,8 +70,25 @@ impl SelfMeter {
         (self.last_ns, self.last_cpu_ns) = (now_ns, cpu_ns);
         Ok(SelfReading {
             rss_anon_bytes: pages.resident_anon().saturating_mul(self.page_bytes),
-            kernel_bytes: 0,
+            kernel_bytes: self.kernel_bytes(),
             cpu_percent: if passed == 0 { 0.0 } else { used * 100.0 / passed as f64 },
         })
+    }
+
+    /// Memory the kernel holds for our maps and programs, from the `memlock` line that the
+    /// descriptors of both have (kernel/bpf/syscall.c, `bpf_map_show_fdinfo`).
+    fn kernel_bytes(&mut self) -> u64 {
+        let Ok(entries) = std::fs::read_dir(&self.descriptors) else { return 0 };
+        let mut total = 0;
+        for entry in entries.flatten() {
+            // One that was closed meanwhile holds nothing.
+            let Ok(len) = read_start(&entry.path(), &mut self.buffer, SMALL_FILE_BYTES) else {
+                continue;
+            };
+            let text = String::from_utf8_lossy(&self.buffer[..len]);
+            let lines = text.lines().filter_map(|line| line.strip_prefix("memlock:"));
+            total += lines.filter_map(|value| value.trim().parse::<u64>().ok()).sum::<u64>();
+        }
+        total
     }
 }

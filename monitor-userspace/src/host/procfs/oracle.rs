@@ -12,7 +12,7 @@ use crate::event::{MappingClass, ReadRange};
 #[test]
 fn this_process_is_what_the_oracle_says() {
     let pid = std::process::id();
-    let want = Want { detail: true, cmdline: true };
+    let want = Want { detail: true };
     let reading =
         Proc::default().read_process(pid, want, &mut Scratch::default()).unwrap().unwrap();
     let oracle = Process::myself().unwrap();
@@ -21,7 +21,6 @@ fn this_process_is_what_the_oracle_says() {
     assert_eq!(reading.process, ProcessId { pid, start_ticks: stat.starttime });
     assert_eq!((reading.ppid, reading.comm), (stat.ppid as u32, stat.comm));
     assert_eq!(reading.detail.unwrap().uid, status.ruid);
-    assert_eq!(reading.cmdline.unwrap(), oracle.cmdline().unwrap().join(" "));
     assert!(stat.utime + stat.stime - reading.cpu_ticks < 200);
     // Other tests run at the same time in this process.
     let near = |ours: u64, theirs: u64| ours.abs_diff(theirs) < 32 << 20;
