@@ -3,6 +3,7 @@
 
 use std::env;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Whether the test must stop because `missing` says so; prints why.
 pub fn is_skipped(missing: Option<String>) -> bool {
@@ -29,8 +30,16 @@ pub fn lacks_program(name: &str) -> Option<String> {
     (!found).then(|| format!("{name} is not installed"))
 }
 
+/// Waits for the host: one kernel, one end-to-end test at a time. An agent that shares its two
+/// cores with another test's storm loses events, rightly, and the test with it.
+pub fn wait_for_host() -> MutexGuard<'static, ()> {
+    static HOST: Mutex<()> = Mutex::new(());
+    HOST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// `require!(root)`, `require!(root, "strace")`: ends the test, with a printed reason, where the
-/// host lacks it. Each program is a name in PATH or a path.
+/// host lacks it; then has the host alone to the end of the test. Each program is a name in PATH
+/// or a path.
 #[macro_export]
 macro_rules! require {
     (root $(, $program:expr)* $(,)?) => {
@@ -40,6 +49,7 @@ macro_rules! require {
         $(if $crate::require::is_skipped($crate::require::lacks_program($program)) {
             return;
         })*
+        let _host = $crate::require::wait_for_host();
     };
 }
 

@@ -16,9 +16,20 @@ use serde_json::Value;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
+/// Attaches to a program and waits until the agent has read once what it holds. After that there
+/// are events only.
 fn attach(program: &Program, options: &[&str]) -> Agent {
+    let pid = program.pid();
+    let agent = attach_at_once(program, options);
+    agent.wait_for_line(MINUTE, "the seed", |line| {
+        line["type"] == "snapshot" && line["pid"] == pid && line["heap_bytes"].is_u64()
+    });
+    agent
+}
+
+fn attach_at_once(program: &Program, options: &[&str]) -> Agent {
     let pid = program.pid().to_string();
-    let arguments = ["--pid", &pid, "--reconcile", "off"];
+    let arguments = ["--pid", &pid, "--reconcile", "off", "--interval", "1s"];
     Agent::start(arguments.iter().chain(options))
 }
 
@@ -93,6 +104,20 @@ fn a_child_that_goes_its_own_way_is_followed_as_exactly_as_its_parent() {
     assert_exact(agent, &[parent, child]);
 }
 
+/// The first reading is taken while the program maps, moves and unmaps, and the events of that
+/// time must make it exact.
+#[test]
+fn a_program_that_is_busy_when_it_is_first_read_is_followed_exactly() {
+    require!(root, "gcc");
+    for seed in 20..40 {
+        let mut program = Program::workload("maps", &[&seed.to_string(), "6000"]);
+        let agent = attach_at_once(&program, &[]);
+        program.go();
+        program.wait_for_line("ready", MINUTE);
+        assert_exact(agent, &[program.pid()]);
+    }
+}
+
 #[test]
 fn threads_that_pass_addresses_to_each_other_are_followed_exactly() {
     require!(root, "gcc");
@@ -124,7 +149,8 @@ fn a_database_under_load_is_followed_exactly() {
     let program = Program::start(
         Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
-            .arg(port.to_string()).args(["--logfile", "/tmp/w/h3-redis.log", "--loglevel", "debug"])
+            .arg(port.to_string())
+            .args(["--logfile", "/tmp/w/h3-redis.log", "--loglevel", "debug"])
             .arg("--dir")
             .arg(dir.path()),
     );

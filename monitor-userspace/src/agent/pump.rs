@@ -21,7 +21,7 @@ use nix::{
 
 use super::{Outcome, Outlet, Post};
 use crate::{
-    command::exit_status,
+    command::exit_line,
     engine::{Engine, Request},
     event::{CommandExit, Input, Loss, RecordingWriter, Start, decode},
     host::clock,
@@ -248,11 +248,13 @@ impl Pump {
     fn hand_requests(&mut self) -> Result<()> {
         let mut round = self.engine.take_requests();
         for request in &round {
-            if let (Request::Watch { pid }, Some(source)) = (request, &mut self.source) {
-                source.kernel.watch(*pid)?;
+            match (request, &mut self.source) {
+                (Request::Watch { pid }, Some(source)) => source.kernel.watch(*pid)?,
+                (Request::Unwatch { pid }, Some(source)) => source.kernel.unwatch(*pid),
+                _ => {}
             }
         }
-        round.retain(|request| !matches!(request, Request::Watch { .. }));
+        round.retain(|request| !request.is_for_kernel());
         // A reader that is behind is not given more; the engine asks again.
         if !round.is_empty() && self.requests.try_send(round).is_ok() {
             self.rounds_open += 1;
@@ -297,12 +299,8 @@ impl Pump {
             worst: self.engine.worst_severity(),
             command_status: self.engine.command_status(),
         };
-        if let (true, Some(command)) = (self.outlet.is_json(), outcome.command_status) {
-            let status = exit_status(outcome, fail_on);
-            let line = serde_json::json!({
-                "type": "exit", "command_status": command, "status": status,
-            });
-            self.outlet.line(&line.to_string());
+        if let Some(line) = exit_line(outcome, fail_on).filter(|_| self.outlet.is_json()) {
+            self.outlet.line(&line);
         }
         self.outlet.flush();
         outcome

@@ -73,7 +73,7 @@ impl Reader {
     fn answer(&mut self, request: &Request) {
         match request {
             // Goes to the kernel, not to /proc.
-            Request::Watch { .. } => {}
+            Request::Watch { .. } | Request::Unwatch { .. } => {}
             Request::Scan { known } => self.scan(known),
             Request::Process { pid, detail } => self.process(*pid, *detail),
             Request::Space { pid } => {

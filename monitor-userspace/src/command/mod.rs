@@ -72,6 +72,13 @@ pub fn exit_status(outcome: Outcome, fail_on: Option<Severity>) -> u8 {
     }
 }
 
+/// The last line of JSON of a run with a command; `None` without one.
+pub fn exit_line(outcome: Outcome, fail_on: Option<Severity>) -> Option<String> {
+    let command = outcome.command_status?;
+    let status = exit_status(outcome, fail_on);
+    Some(format!(r#"{{"type":"exit","command_status":{command},"status":{status}}}"#))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

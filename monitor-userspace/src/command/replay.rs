@@ -7,12 +7,13 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{exit_status, watch::form_of};
+use super::{exit_line, exit_status, watch::form_of};
 use crate::{
     agent::{Form, Outcome},
     cli::Cli,
     engine::{CommPattern, Engine},
     event::{Input, RecordingError, RecordingReader},
+    output::Severity,
 };
 
 /// Text is handed to the output at this size.
@@ -35,7 +36,7 @@ pub(super) fn replay(cli: &Cli) -> Result<u8> {
         Form::Live { .. } => Form::Plain,
         form => form,
     };
-    match play(&mut recording, form, BufWriter::new(out)) {
+    match play(&mut recording, form, cli.fail_on, BufWriter::new(out)) {
         Ok(outcome) => Ok(exit_status(outcome, cli.fail_on)),
         Err(error) if is_broken_pipe(&error) => Ok(0),
         Err(error) => Err(error.context(format!("replay {shown}"))),
@@ -45,6 +46,7 @@ pub(super) fn replay(cli: &Cli) -> Result<u8> {
 fn play(
     recording: &mut RecordingReader<impl io::Read>,
     form: Form,
+    fail_on: Option<Severity>,
     mut out: impl io::Write,
 ) -> Result<Outcome> {
     let Some(Input::Start(start)) = recording.next_input()? else {
@@ -78,8 +80,8 @@ fn play(
     out.write_all(&text)?;
     let outcome =
         Outcome { worst: engine.worst_severity(), command_status: engine.command_status() };
-    if let (true, Some(command)) = (is_json, outcome.command_status) {
-        writeln!(out, "{}", serde_json::json!({"type": "exit", "command_status": command}))?;
+    if let Some(line) = exit_line(outcome, fail_on).filter(|_| is_json) {
+        writeln!(out, "{line}")?;
     }
     out.flush()?;
     Ok(outcome)

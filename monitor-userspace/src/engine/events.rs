@@ -76,10 +76,13 @@ impl Engine {
         let comm = birth.comm.to_text();
         let Some(watch) = self.watch_of(birth.child, &comm, event.pid) else { return };
         let key = SpaceKey::of_mm(birth.mm);
+        // Only followed children are traced from birth; others from when the kernel side is told,
+        // so that what they inherit is read then.
+        let is_traced = !self.is_scoped() || self.facts.filters.follow;
         if birth.mm != event.mm {
             let space = match self.table.space_of(event.pid) {
-                Some(parent) => parent.forked(event.at_ns),
-                None => Space::unseeded(event.at_ns),
+                Some(parent) if is_traced => parent.forked(event.at_ns),
+                _ => Space::unseeded(event.at_ns),
             };
             self.table.install_space(key, space);
         }
@@ -89,6 +92,10 @@ impl Engine {
             ..Process::new(birth.child, comm, event.at_ns, key).watched(watch)
         });
         self.growths.remove(&birth.child);
+        if !is_traced {
+            self.requests.watch(birth.child);
+        }
+        self.seed_if_named(birth.child, event.at_ns);
     }
 
     fn on_exec(&mut self, event: &Event, start_ns: u64, comm: Comm) {
@@ -104,7 +111,13 @@ impl Engine {
         self.table.install_space(key, Space::unseeded(event.at_ns));
         self.table.move_to(event.pid, key, event.at_ns);
         let ppid = self.table.get(event.pid).map_or(0, |process| process.ppid);
-        let watch = self.watch_of(event.pid, &comm, ppid);
+        let Some(watch) = self.watch_of(event.pid, &comm, ppid) else {
+            // It had the name of a watched one only until now, from its parent.
+            self.requests.unwatch(event.pid);
+            self.table.remove(event.pid);
+            self.growths.remove(&event.pid);
+            return;
+        };
         if let Some(process) = self.table.get_mut(event.pid) {
             process.id = ProcessId::from_start_ns(event.pid, start_ns);
             process.comm = comm;
@@ -112,8 +125,7 @@ impl Engine {
             process.reading = None;
             process.cpu_percent = None;
             process.idle_rounds = 0;
-            // Once watched by name, always: the user meant the process.
-            process.watch = process.watch.max(watch.unwrap_or(process.watch));
+            process.watch = watch;
             process.due_ns = process.first_look_ns();
         }
         self.seed_if_named(event.pid, event.at_ns);

@@ -15,6 +15,11 @@ pub enum Request {
         /// Which.
         pid: u32,
     },
+    /// Trace it no longer.
+    Unwatch {
+        /// Which.
+        pid: u32,
+    },
     /// Look for processes that are not in `known` (ascending).
     Scan {
         /// Pids the engine knows.
@@ -34,6 +39,13 @@ pub enum Request {
     },
     /// Look at the host's memory and at the agent itself.
     Host,
+}
+
+impl Request {
+    /// Whether it is the kernel side that is told, rather than /proc that is read.
+    pub fn is_for_kernel(&self) -> bool {
+        matches!(self, Self::Watch { .. } | Self::Unwatch { .. })
+    }
 }
 
 /// How often an active process is looked at: the finest bucket of the series.
@@ -88,6 +100,10 @@ impl Schedule {
         self.pending.push(Request::Watch { pid });
     }
 
+    pub(super) fn unwatch(&mut self, pid: u32) {
+        self.pending.push(Request::Unwatch { pid });
+    }
+
     pub(super) fn ask_space(&mut self, pid: u32) {
         self.pending.push(Request::Space { pid });
     }
@@ -114,7 +130,7 @@ impl Engine {
     /// Fills the list of requests for this tick. A replay calls this too: asking changes state.
     pub(super) fn schedule(&mut self, now_ns: u64) {
         // Answered or not, the last tick's requests are old; watches are never dropped.
-        self.requests.pending.retain(|request| matches!(request, Request::Watch { .. }));
+        self.requests.pending.retain(Request::is_for_kernel);
         self.requests.earn(now_ns);
         if now_ns >= self.requests.next_host_ns {
             self.requests.next_host_ns = now_ns + LOOK_NS;

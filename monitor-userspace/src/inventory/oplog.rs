@@ -240,7 +240,9 @@ mod tests {
     /// What is held after a reading of `read` taken at `T0` meets `ops`, in pages.
     fn merged(read: &[(u64, u64, MappingClass)], ops: &[(u64, MemOp)]) -> Vec<(u64, u64)> {
         let mut log = OpLog::new(0);
-        ops.iter().for_each(|&(at_ns, op)| log.push(at_ns, op));
+        for &(at_ns, op) in ops {
+            log.push(at_ns, op);
+        }
         let ranges = read.iter().map(|&(a, b, class)| ReadRange(a * P, b * P, class)).collect();
         let reading = Reconcile { t0_ns: T0, t1_ns: T0 + 9, ranges, ..Reconcile::default() };
         let (mappings, _) = log.merge(&reading).unwrap();

@@ -114,6 +114,11 @@ impl Kernel {
         LogPump::new(&mut self.ebpf)
     }
 
+    /// Watches a process no longer. One that is not there is no error: it may have ended.
+    pub fn unwatch(&mut self, pid: u32) {
+        let _ = self.watched.remove(&pid);
+    }
+
     /// Watches a process from now on.
     pub fn watch(&mut self, pid: u32) -> Result<(), KernelError> {
         self.watched.insert(pid, 0, 0).map_err(|source| map_error(map::WATCHED, source))
