@@ -7,6 +7,8 @@ mod readings;
 mod report;
 mod requests;
 mod scope;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 

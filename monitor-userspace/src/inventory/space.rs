@@ -178,19 +178,15 @@ impl Space {
         if !seeding {
             let error_bytes = self.mappings.difference_bytes(&merged);
             self.accuracy = Some(Accuracy { checked_ns: reading.t1_ns, error_bytes });
-            if error_bytes == 0 {
-                self.is_exact = true;
-            }
+            self.is_exact = error_bytes == 0;
         }
-        if seeding || (correct && !self.is_exact()) {
+        if seeding || (correct && !self.is_exact) {
             self.mappings = Arc::new(self.with_births(&merged));
             self.heap_end = heap_end;
             self.is_seeded = true;
             self.is_exact = true;
         }
-        if correct || seeding {
-            self.unlisted_bytes = None;
-        }
+        self.unlisted_bytes = None;
         self.is_suspect = false;
         self.read_ns = reading.t1_ns;
         self.asked_ns = 0;

@@ -1,0 +1,77 @@
+//! The dependency rules of `lib.rs`, as a search through the sources.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Source files below a folder of `src`, or the file itself.
+fn sources(module: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(module);
+    let mut files = Vec::new();
+    let mut rest = vec![root];
+    while let Some(path) = rest.pop() {
+        if path.is_dir() {
+            rest.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            files.push((path, text));
+        }
+    }
+    assert!(!files.is_empty(), "no sources in {module}");
+    files
+}
+
+/// Asserts that no file of these modules contains any of these words outside its tests.
+fn forbid(modules: &[&str], words: &[&str], why: &str) {
+    for (path, text) in modules.iter().flat_map(|module| sources(module)) {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in words {
+            assert!(!code.contains(word), "{} uses {word}: {why}", path.display());
+        }
+    }
+}
+
+const PURE: [&str; 8] =
+    ["plan", "event", "inventory", "series", "detect", "rule", "engine", "output"];
+const OTHERS: [&str; 5] = ["agent", "command", "host", "sink", "cli.rs"];
+
+#[test]
+fn deciding_modules_do_no_io_read_no_clock_and_start_no_threads() {
+    let words = [
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "std::env",
+        "Instant",
+        "SystemTime",
+        "tokio",
+        "nix::",
+        "crate::host",
+        "crate::kernel",
+        "crate::sink",
+        "crate::agent",
+    ];
+    forbid(&PURE, &words, "it must stay pure");
+}
+
+#[test]
+fn only_the_kernel_module_uses_aya() {
+    forbid(&PURE, &["aya::", "aya_log"], "only kernel/ may");
+    forbid(&OTHERS, &["aya::", "aya_log"], "only kernel/ may");
+}
+
+#[test]
+fn only_the_host_module_reads_proc_and_sys() {
+    forbid(&PURE, &["\"/proc", "\"/sys"], "only host/ may");
+    forbid(&["command", "sink", "cli.rs", "kernel"], &["\"/proc", "\"/sys"], "only host/ may");
+}
+
+#[test]
+fn every_file_can_be_read_in_one_sitting() {
+    for (path, text) in sources("") {
+        let lines = text.lines().count();
+        assert!(lines <= 500, "{} has {lines} lines", path.display());
+    }
+}
