@@ -112,7 +112,7 @@ fn a_program_that_is_busy_when_it_is_first_read_is_followed_exactly() {
     for _ in 0..5 {
         let mut program = Program::workload("moves", &[]);
         program.go();
-        let agent = attach(&program, &[]);
+        let agent = attach(&program, &["--events", "none"]);
         program.go();
         program.wait_for_line("ready", MINUTE);
         assert_exact(agent, &[program.pid()]);
