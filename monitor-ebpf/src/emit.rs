@@ -70,7 +70,7 @@ pub(crate) fn record_with<T: WireRecord>(fill: impl FnOnce(*mut T) -> Result<(),
 #[inline(always)]
 fn wake_flag() -> u64 {
     let unread = EVENTS.query(u64::from(BPF_RB_AVAIL_DATA));
-    if unread >= WAKE_BYTES && unread < WAKE_BYTES + WAKE_WINDOW {
+    if (WAKE_BYTES..WAKE_BYTES + WAKE_WINDOW).contains(&unread) {
         u64::from(BPF_RB_FORCE_WAKEUP)
     } else {
         u64::from(BPF_RB_NO_WAKEUP)

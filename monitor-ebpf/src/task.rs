@@ -13,7 +13,7 @@ use crate::settings::get;
 /// Who is calling.
 pub(crate) struct Caller {
     /// The task, as a pointer the verifier knows the type of.
-    task: *const u8,
+    task: *const u64,
     pub(crate) tgid: u32,
     pub(crate) tid: u32,
     pub(crate) mm: u64,
@@ -33,7 +33,7 @@ impl Caller {
     pub(crate) fn current() -> Self {
         let (tgid, tid) = Self::ids();
         // SAFETY: takes no argument; the current task outlives the program's run.
-        let task = unsafe { bpf_get_current_task_btf() } as *const u8;
+        let task = unsafe { bpf_get_current_task_btf() } as *const u64;
         // SAFETY: the offsets come from this kernel's BTF, and the verifier checks each load
         // against it.
         let (mm, files) =
@@ -51,7 +51,11 @@ impl Caller {
     /// `mm->start_brk` of the caller, 0 without an address space.
     #[inline(always)]
     pub(crate) fn start_brk(&self) -> u64 {
-        read(self.mm, get!(offsets.mm_start_brk)).unwrap_or(0)
+        if self.mm == 0 {
+            return 0;
+        }
+        // SAFETY: the verifier still knows that this word is the task's `mm_struct`.
+        unsafe { load(self.mm as *const u64, get!(offsets.mm_start_brk)) }
     }
 }
 
@@ -77,9 +81,9 @@ argument! { 0 arg0 rdi; 1 arg1 rsi; 2 arg2 rdx; 3 arg3 r10; 4 arg4 r8; 5 arg5 r9
 
 /// Loads a word from a structure whose type the verifier knows, without a helper call.
 #[inline(always)]
-unsafe fn load(base: *const u8, offset: u32) -> u64 {
+unsafe fn load(base: *const u64, offset: u32) -> u64 {
     // SAFETY: as the caller promises; see `Caller::current`.
-    unsafe { core::ptr::read_volatile(base.add(offset as usize).cast::<u64>()) }
+    unsafe { core::ptr::read_volatile(base.byte_add(offset as usize)) }
 }
 
 /// Reads a `T` at `base + offset` of kernel memory; faults become errors.

@@ -12,9 +12,9 @@ fn sources(module: &str) -> Vec<(PathBuf, String)> {
     let mut rest = vec![root];
     while let Some(path) = rest.pop() {
         if path.is_dir() {
-            rest.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            rest.extend(fs::read_dir(&path).expect("a folder").flatten().map(|entry| entry.path()));
         } else if path.extension().is_some_and(|end| end == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
+            let text = fs::read_to_string(&path).expect("a source file");
             files.push((path, text));
         }
     }

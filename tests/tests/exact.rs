@@ -1,9 +1,10 @@
 //! What the agent says a process holds is what /proc/PID/maps says, byte for byte and class by
 //! class, from events alone.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use memwatch_tests::run::Run;
 use memwatch_tests::workload::Program;
 use memwatch_tests::{require, wait_until, workload};
 use serde_json::Value;
+use tempfile::TempDir;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -109,7 +111,7 @@ fn a_child_that_goes_its_own_way_is_followed_as_exactly_as_its_parent() {
 #[test]
 fn a_program_that_is_busy_when_it_is_first_read_is_followed_exactly() {
     require!(root, "gcc");
-    for _ in 0..5 {
+    for _ in 0..4 {
         let mut program = Program::workload("moves", &[]);
         program.go();
         let agent = attach(&program, &["--events", "none"]);
@@ -141,44 +143,60 @@ fn an_interpreter_that_allocates_in_threads_is_followed_exactly() {
     assert_exact(agent, &[program.pid()]);
 }
 
+/// A database of our own, without files that last, and a connection to it. A unix socket, because
+/// a port that is free when asked for may be taken a moment later.
+struct Redis {
+    program: Program,
+    dir: TempDir,
+    server: UnixStream,
+}
+
+impl Redis {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let program = Program::start(
+            Command::new("redis-server")
+                .args(["--port", "0", "--save", "", "--appendonly", "no", "--logfile", "log"])
+                .args(["--unixsocket", "socket", "--dir"])
+                .arg(dir.path())
+                .current_dir(dir.path()),
+        );
+        let socket = dir.path().join("socket");
+        let server = wait_until(MINUTE, "redis to listen", || UnixStream::connect(&socket).ok());
+        server.set_read_timeout(Some(MINUTE)).unwrap();
+        Self { program, dir, server }
+    }
+
+    /// Sends a command and checks its answer; what redis has to say about a failure is shown.
+    fn request(&mut self, command: &[u8], wanted: &[u8]) {
+        let mut reply = vec![0; wanted.len()];
+        let answer =
+            self.server.write_all(command).and_then(|()| self.server.read_exact(&mut reply));
+        let log = || fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+        answer.unwrap_or_else(|error| panic!("{error}; redis says: {}", log()));
+        assert_eq!(reply, wanted);
+    }
+}
+
 #[test]
 fn a_database_under_load_is_followed_exactly() {
     require!(root, "redis-server");
-    let dir = tempfile::tempdir().unwrap();
-    // Free when asked, and taken by nobody else in the moment until redis has it.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let program = Program::start(
-        Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
-            .arg(port.to_string())
-            .arg("--dir")
-            .arg(dir.path()),
-    );
-    let mut server =
-        wait_until(MINUTE, "redis to listen", || TcpStream::connect(("127.0.0.1", port)).ok());
-    server.set_read_timeout(Some(MINUTE)).unwrap();
-    let agent = attach(&program, &[]);
-    let before = Totals::of(program.pid());
+    let mut redis = Redis::start();
+    let pid = redis.program.pid();
+    let agent = attach(&redis.program, &[]);
+    let before = Totals::of(pid);
     for key in 0..400_usize {
         let length = 1000 << (key % 13);
         let value = vec![b'x'; length + key];
         let head = format!("*3\r\n$3\r\nSET\r\n$5\r\nk{key:04}\r\n${}\r\n", value.len());
-        server.write_all(&[head.as_bytes(), &value, b"\r\n"].concat()).unwrap();
-        expect_reply(&mut server, b"+OK\r\n");
+        redis.request(&[head.as_bytes(), &value, b"\r\n"].concat(), b"+OK\r\n");
         if key % 3 == 2 {
-            server.write_all(format!("DEL k{:04}\r\n", key - 1).as_bytes()).unwrap();
-            expect_reply(&mut server, b":1\r\n");
+            redis.request(format!("DEL k{:04}\r\n", key - 1).as_bytes(), b":1\r\n");
         }
     }
-    let grown = Totals::of(program.pid()).anon - before.anon;
+    let grown = Totals::of(pid).anon - before.anon;
     assert!(grown > 100 << 20, "redis mapped only {grown} bytes more");
-    assert_exact(agent, &[program.pid()]);
-}
-
-fn expect_reply(server: &mut TcpStream, wanted: &[u8]) {
-    let mut reply = vec![0; wanted.len()];
-    server.read_exact(&mut reply).unwrap();
-    assert_eq!(reply, wanted);
+    assert_exact(agent, &[pid]);
 }
 
 #[test]
