@@ -3,7 +3,7 @@
 //! A release is stamped when the call starts and an acquisition when it returns, so that an
 //! address another thread gets right after its release never looks like a double mapping.
 
-use aya_ebpf::{macros::tracepoint, programs::TracePointContext};
+use aya_ebpf::{EbpfContext as _, macros::tracepoint, programs::TracePointContext};
 use aya_log_ebpf::debug;
 use monitor_common::{
     Counter,
@@ -28,24 +28,22 @@ const PAGE_MASK: u64 = 4095;
 
 #[tracepoint]
 pub(crate) fn memory_mmap_exit(ctx: TracePointContext) -> u32 {
-    if try_mmap_exit(&ctx).is_err() {
-        count(Counter::ReadError);
-    }
+    on_mmap_exit(&ctx);
     0
 }
 
 #[inline(always)]
-fn try_mmap_exit(ctx: &TracePointContext) -> Result<(), i64> {
+fn on_mmap_exit(ctx: &TracePointContext) {
     let (tgid, _) = Caller::ids();
     if !should_trace(tgid) {
-        return Ok(());
+        return;
     }
-    let result = result_of(ctx)?;
+    let result = field(ctx, RESULT) as i64;
     let caller = Caller::current();
     let args = caller.arguments();
     let length = args.arg1();
     if is_skipped_failure(result) || length < get!(min_mapping_bytes) {
-        return Ok(());
+        return;
     }
     let flags = args.arg3();
     let fd = args.arg4() as i32;
@@ -62,53 +60,45 @@ fn try_mmap_exit(ctx: &TracePointContext) -> Result<(), i64> {
         fd,
         file_kind: file as u32,
     });
-    Ok(())
 }
 
 #[tracepoint]
 pub(crate) fn memory_munmap_enter(ctx: TracePointContext) -> u32 {
-    if try_munmap_enter(&ctx).is_err() {
-        count(Counter::ReadError);
-    }
+    on_munmap_enter(&ctx);
     0
 }
 
 #[inline(always)]
-fn try_munmap_enter(ctx: &TracePointContext) -> Result<(), i64> {
+fn on_munmap_enter(ctx: &TracePointContext) {
     let (tgid, _) = Caller::ids();
     if !should_trace(tgid) {
-        return Ok(());
+        return;
     }
-    // SAFETY: both fields are eight bytes of the record this program was attached for.
-    let (addr, length): (u64, u64) =
-        unsafe { (ctx.read_at(ARGUMENT)?, ctx.read_at(ARGUMENT + 8)?) };
+    let (addr, length) = (field(ctx, ARGUMENT), field(ctx, ARGUMENT + 8));
     // What the kernel is sure to refuse is left out here; the rest cannot be known at entry.
     if addr & PAGE_MASK != 0 || length == 0 || length < get!(min_mapping_bytes) {
-        return Ok(());
+        return;
     }
     debug!(ctx, "munmap pid {} addr {:x} length {}", tgid, addr, length);
     let caller = Caller::current();
     record(RawMunmap { header: header::<RawMunmap>(&caller), addr, length });
-    Ok(())
 }
 
 #[tracepoint]
 pub(crate) fn memory_mremap_exit(ctx: TracePointContext) -> u32 {
-    if try_mremap_exit(&ctx).is_err() {
-        count(Counter::ReadError);
-    }
+    on_mremap_exit(&ctx);
     0
 }
 
 #[inline(always)]
-fn try_mremap_exit(ctx: &TracePointContext) -> Result<(), i64> {
+fn on_mremap_exit(ctx: &TracePointContext) {
     let (tgid, _) = Caller::ids();
     if !should_trace(tgid) {
-        return Ok(());
+        return;
     }
-    let result = result_of(ctx)?;
+    let result = field(ctx, RESULT) as i64;
     if is_skipped_failure(result) {
-        return Ok(());
+        return;
     }
     let caller = Caller::current();
     let args = caller.arguments();
@@ -121,24 +111,21 @@ fn try_mremap_exit(ctx: &TracePointContext) -> Result<(), i64> {
         result,
         flags: args.arg3(),
     });
-    Ok(())
 }
 
 #[tracepoint]
 pub(crate) fn memory_brk_exit(ctx: TracePointContext) -> u32 {
-    if try_brk_exit(&ctx).is_err() {
-        count(Counter::ReadError);
-    }
+    on_brk_exit(&ctx);
     0
 }
 
 #[inline(always)]
-fn try_brk_exit(ctx: &TracePointContext) -> Result<(), i64> {
+fn on_brk_exit(ctx: &TracePointContext) {
     let (tgid, _) = Caller::ids();
     if !should_trace(tgid) {
-        return Ok(());
+        return;
     }
-    let result = result_of(ctx)?;
+    let result = field(ctx, RESULT) as i64;
     let caller = Caller::current();
     record(RawBrk {
         header: header::<RawBrk>(&caller),
@@ -146,14 +133,14 @@ fn try_brk_exit(ctx: &TracePointContext) -> Result<(), i64> {
         result: result as u64,
         start_brk: caller.start_brk(),
     });
-    Ok(())
 }
 
-/// The return value of the call whose exit this is.
+/// Eight bytes of the tracepoint's record. The verifier allows the load where the record has them,
+/// so no helper is called.
 #[inline(always)]
-fn result_of(ctx: &TracePointContext) -> Result<i64, i64> {
-    // SAFETY: eight bytes of the record this program was attached for.
-    unsafe { ctx.read_at(RESULT) }.map_err(i64::from)
+fn field(ctx: &TracePointContext, offset: usize) -> u64 {
+    // SAFETY: inside the record this program was attached for; checked when it is loaded.
+    unsafe { core::ptr::read_volatile(ctx.as_ptr().byte_add(offset).cast::<u64>()) }
 }
 
 /// Counts a failed call, and says whether it is left out of the stream.

@@ -2,16 +2,21 @@
 //! it, one writes the output; the only `select!` is here.
 
 mod child;
+mod mail;
+mod outcome;
 mod outlet;
 mod pump;
 mod reader;
+mod source;
 
-use std::{fs::File, io, path::PathBuf, sync::mpsc, thread, time::Duration};
+use std::{fs::File, io, path::PathBuf, thread, time::Duration};
 
 use anyhow::{Context as _, Result};
 pub use child::{Gate, exec_gate};
+use mail::{Mail, Mailbox};
+pub use outcome::Outcome;
 pub use outlet::{EventChoice, Form, Outlet};
-use pump::{Mail, Mailbox, Pump};
+use pump::Pump;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -46,15 +51,6 @@ pub struct Run {
     pub gate: Option<Gate>,
     /// Whether the kernel side's own log is carried.
     pub kernel_log: bool,
-}
-
-/// How a run went.
-#[derive(Clone, Copy, Debug)]
-pub struct Outcome {
-    /// The worst severity of a finding.
-    pub worst: Option<Severity>,
-    /// Status of the command started with `--`.
-    pub command_status: Option<i32>,
 }
 
 impl Run {
@@ -155,20 +151,4 @@ fn spawn_writer(path: Option<&PathBuf>) -> Result<(Queue, tokio::sync::oneshot::
         })
         .context("start the writer thread")?;
     Ok((queue, written))
-}
-
-/// A sender of mail that also wakes the engine thread.
-#[derive(Clone, Debug)]
-struct Post {
-    mail: mpsc::Sender<Mail>,
-    wake: std::sync::Arc<nix::sys::eventfd::EventFd>,
-}
-
-impl Post {
-    fn send(&self, mail: Mail) {
-        // The engine thread is gone only when the run is over.
-        if self.mail.send(mail).is_ok() {
-            let _ = self.wake.write(1);
-        }
-    }
 }

@@ -5,27 +5,23 @@ use std::{
     fs::File,
     io,
     os::fd::AsFd as _,
-    sync::{
-        Arc,
-        mpsc::{self, Receiver, SyncSender},
-    },
+    sync::mpsc::SyncSender,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
-use monitor_common::Counter;
-use nix::{
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::eventfd::{EfdFlags, EventFd},
-};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Outcome, Outlet, Post};
+use super::{
+    Outcome, Outlet,
+    mail::{Mail, Mailbox},
+    source::Source,
+};
 use crate::{
-    command::exit_line,
     engine::{Engine, Request},
     event::{CommandExit, Input, Loss, RecordingWriter, Start, decode},
     host::clock,
-    kernel::{Counters, Kernel, LogPump, Ring},
+    kernel::Kernel,
     output::Severity,
 };
 
@@ -41,35 +37,6 @@ const TICK_NS: u64 = 1_000_000_000;
 /// How long the last checks may take.
 const CLOSING: Duration = Duration::from_millis(400);
 
-/// What the other threads tell the engine thread.
-#[derive(Debug)]
-pub(super) enum Mail {
-    /// Answers to requests.
-    Readings(Vec<Input>),
-    /// A round of requests is answered.
-    RoundDone,
-    /// The command started with `--` ended.
-    CommandExit(i32),
-    /// The run is over.
-    Stop,
-}
-
-/// Where mail arrives.
-#[derive(Debug)]
-pub(super) struct Mailbox {
-    mail: Receiver<Mail>,
-    wake: Arc<EventFd>,
-}
-
-impl Mailbox {
-    pub(super) fn new() -> Result<(Post, Self)> {
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let wake = Arc::new(EventFd::from_flags(flags).context("make an eventfd")?);
-        let (sender, mail) = mpsc::channel();
-        Ok((Post { mail: sender, wake: Arc::clone(&wake) }, Self { mail, wake }))
-    }
-}
-
 /// What a pump is made of.
 pub(super) struct Parts {
     pub(super) engine: Engine,
@@ -80,15 +47,6 @@ pub(super) struct Parts {
     pub(super) kernel: Option<Kernel>,
     pub(super) start: Start,
     pub(super) kernel_log: bool,
-}
-
-/// The kernel side of a pump.
-struct Source {
-    kernel: Kernel,
-    ring: Ring,
-    counters: Counters,
-    log: Option<LogPump>,
-    reported: Loss,
 }
 
 /// The engine thread's state.
@@ -227,21 +185,9 @@ impl Pump {
         Ok(())
     }
 
-    /// What was lost since it was last reported.
     fn new_loss(&mut self, now_ns: u64) -> Result<Option<Loss>> {
-        let Some(source) = &mut self.source else { return Ok(None) };
-        let total = Loss { decode_errors: self.decode_errors, ..source.totals()? };
-        let last = std::mem::replace(&mut source.reported, total);
-        let loss = Loss {
-            at_ns: now_ns,
-            memory: total.memory - last.memory,
-            process: total.process - last.process,
-            decode_errors: total.decode_errors - last.decode_errors,
-            failed: total.failed - last.failed,
-            read_errors: total.read_errors - last.read_errors,
-        };
-        let is_nothing = Loss { at_ns: 0, ..loss } == Loss::default();
-        Ok((!is_nothing).then_some(loss))
+        let decode_errors = self.decode_errors;
+        self.source.as_mut().map_or(Ok(None), |source| source.new_loss(now_ns, decode_errors))
     }
 
     /// Carries out what concerns the kernel and hands the rest to the reader.
@@ -299,33 +245,10 @@ impl Pump {
             worst: self.engine.worst_severity(),
             command_status: self.engine.command_status(),
         };
-        if let Some(line) = exit_line(outcome, fail_on).filter(|_| self.outlet.is_json()) {
+        if let Some(line) = outcome.exit_line(fail_on).filter(|_| self.outlet.is_json()) {
             self.outlet.line(&line);
         }
         self.outlet.flush();
         outcome
-    }
-}
-
-impl Source {
-    fn new(mut kernel: Kernel, carry_log: bool) -> Result<Self> {
-        let ring = kernel.take_ring()?;
-        let counters = kernel.take_counters()?;
-        let log = if carry_log { kernel.take_log() } else { None };
-        Ok(Self { kernel, ring, counters, log, reported: Loss::default() })
-    }
-
-    /// The counters since loading.
-    fn totals(&self) -> Result<Loss> {
-        let total = |counter| {
-            self.counters.total(counter).with_context(|| format!("read counter {counter:?}"))
-        };
-        Ok(Loss {
-            memory: total(Counter::LostMemory)?,
-            process: total(Counter::LostProcess)?,
-            failed: total(Counter::FailedMemory)?,
-            read_errors: total(Counter::ReadError)?,
-            ..Loss::default()
-        })
     }
 }

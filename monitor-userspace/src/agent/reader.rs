@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{Post, pump::Mail};
+use super::mail::{Mail, Post};
 use crate::{
     engine::Request,
     event::{Input, ProcReading, ProcessId, Reconcile},

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{exit_line, exit_status, watch::form_of};
+use super::watch::form_of;
 use crate::{
     agent::{Form, Outcome},
     cli::Cli,
@@ -37,7 +37,7 @@ pub(super) fn replay(cli: &Cli) -> Result<u8> {
         form => form,
     };
     match play(&mut recording, form, cli.fail_on, BufWriter::new(out)) {
-        Ok(outcome) => Ok(exit_status(outcome, cli.fail_on)),
+        Ok(outcome) => Ok(outcome.status(cli.fail_on)),
         Err(error) if is_broken_pipe(&error) => Ok(0),
         Err(error) => Err(error.context(format!("replay {shown}"))),
     }
@@ -80,7 +80,7 @@ fn play(
     out.write_all(&text)?;
     let outcome =
         Outcome { worst: engine.worst_severity(), command_status: engine.command_status() };
-    if let Some(line) = exit_line(outcome, fail_on).filter(|_| is_json) {
+    if let Some(line) = outcome.exit_line(fail_on).filter(|_| is_json) {
         writeln!(out, "{line}")?;
     }
     out.flush()?;

@@ -8,7 +8,7 @@ use monitor_common::{
     settings::{SCOPE_ALL, SCOPE_WATCHED},
 };
 
-use super::{Refusal, exit_status};
+use super::Refusal;
 use crate::{
     agent::{EventChoice, Form, Gate, Run},
     cli::{Cli, EventFamily, OnOff},
@@ -56,7 +56,7 @@ pub(super) fn watch(cli: Cli) -> Result<u8> {
         gate,
         kernel_log: cli.verbose > 1,
     };
-    Ok(exit_status(run.go(fail_on)?, fail_on))
+    Ok(run.go(fail_on)?.status(fail_on))
 }
 
 /// How the output looks: as asked, else a live table on a terminal and plain lines elsewhere.

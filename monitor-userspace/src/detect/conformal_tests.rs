@@ -64,7 +64,7 @@ fn rising_floors(gate: f64) -> [u32; 3] {
 
 #[test]
 fn strictly_rising_floors_pass_the_gate_in_about_18() {
-    // The first run weighs one half; alone, as DETECTION.md counts, it needs half the value. The
+    // The first run weighs one half; alone it needs half the value. The
     // spread is U, which says where within its rank a floor falls; few are as lucky as the least.
     let [least, middle, most] = rising_floors(GATE / 2.0);
     println!("rising floors to pass 1e6, one run: {least} to {most}, median {middle}");

@@ -1,6 +1,6 @@
 //! The one place that turns evidence into a decision.
 //!
-//! This is the seam for DETECTION.md 4 to 6: the model of rival hypotheses replaces the body of
+//! This is the seam for what comes: the model of rival hypotheses replaces the body of
 //! [`decide`] (or is asked after it) and reads the same [`ShapeEvidence`]; nothing else in this
 //! folder knows a threshold of the shape. As it stands, it refutes what settles, what stands
 //! still, what was there before and what drowns in noise. It does not refute a fill that is still

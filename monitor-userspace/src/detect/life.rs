@@ -1,9 +1,10 @@
 //! The life of an open finding: new figures, a standstill, or a fall back to where it began.
-//! DETECTION.md 8 for one series; merging findings is the business of `rule`.
+//! For one series; merging findings is the business of `rule`.
 
 use crate::series::{BASE_NS, LevelView};
 
-use super::shape::{Floor, Floors, ShapeEvidence, median_floor};
+use super::floor::Floor;
+use super::shape::{Floors, ShapeEvidence, median_floor};
 use super::stats::robust_sd;
 use super::{Growth, Transition};
 

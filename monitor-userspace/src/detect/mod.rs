@@ -9,9 +9,10 @@
 //! Pure: no I/O, no clock, no global state; the same inputs give the same bits. Called by the
 //! engine. Growth is not yet a leak: a cache that has been filling steadily for five minutes is
 //! [`Verdict::Growing`] too. Telling those apart is the business of the rival hypotheses
-//! (DETECTION.md 5 and 6), which read the same [`ShapeEvidence`].
+//! to come, which read the same [`ShapeEvidence`].
 
 mod conformal;
+mod floor;
 mod judge;
 mod life;
 mod onset;
@@ -25,8 +26,9 @@ mod tracker;
 mod tracker_tests;
 
 pub use conformal::{Conformal, GATE};
+pub use floor::Floor;
 pub use judge::{Decision, Missing, decide};
-pub use shape::{Floor, ShapeEvidence};
+pub use shape::ShapeEvidence;
 pub use slope::{Trend, theil_sen};
 pub use tracker::GrowthTracker;
 

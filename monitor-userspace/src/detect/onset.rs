@@ -1,6 +1,6 @@
 //! Where within a window growth began: flat first, rising after.
 
-use super::shape::Floor;
+use super::floor::Floor;
 
 /// Floors that must follow an onset: with fewer, a hinge fits the last wiggle.
 const MIN_AFTER: usize = 4;

@@ -1,25 +1,17 @@
 //! Shape evidence: what the floors of one level look like, apart from how surprising they are.
 //!
 //! Computed only after two O(1) comparisons ([`may_be_growing`]); read only by `judge::decide`.
-//! The rival hypotheses of DETECTION.md 6 take the same struct.
+//! The rival hypotheses to come take the same struct.
 
 use crate::series::{LevelView, MIN_KNOWN, SeriesSpec, WINDOW};
 
+use super::floor::Floor;
 use super::onset::find_onset;
 use super::slope::{Trend, theil_sen};
 use super::stats::median;
 
 /// Growth below this share of the level never matters.
 const MIN_SHARE: f64 = 0.02;
-
-/// One known floor: when, in buckets since an arbitrary origin, and how much.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Floor {
-    /// Start of the bucket, in bucket lengths from the start of the window.
-    pub bucket: f64,
-    /// The floor, in the unit of the samples.
-    pub value: f64,
-}
 
 /// The known floors of a window, oldest first, without allocation.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@
 
 use crate::series::WINDOW;
 
-use super::shape::Floor;
+use super::floor::Floor;
 use super::stats::{median, robust_sd};
 
 const PAIRS: usize = WINDOW * (WINDOW - 1) / 2;

@@ -165,7 +165,7 @@ impl Engine {
     }
 
     /// What the user asked for by name is read at once, so that its events count from the start.
-    fn seed_if_named(&mut self, pid: u32, now_ns: u64) {
+    pub(super) fn seed_if_named(&mut self, pid: u32, now_ns: u64) {
         let is_named = self.table.get(pid).is_some_and(|process| process.watch == Watch::Named);
         if let Some(space) = self.table.space_of_mut(pid)
             && is_named

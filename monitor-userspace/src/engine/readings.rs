@@ -15,6 +15,10 @@ const ZOMBIE: char = 'Z';
 /// A reading and the events agree in time when nothing happened for this long before it.
 const QUIET_NS: u64 = 200_000_000;
 
+/// How often an unusable reading of a space that waits to be known is repeated at once; after
+/// that on every tick.
+const AT_ONCE: u8 = 8;
+
 impl Engine {
     pub(super) fn on_proc(&mut self, reading: &ProcReading, out: &mut dyn FnMut(Output<'_>)) {
         if self.is_stale(reading) {
@@ -142,6 +146,8 @@ impl Engine {
         }
         if space.reconcile(reading, corrects) {
             self.counts.reconciled += 1;
+        } else if space.refusals < AT_ONCE {
+            self.seed_if_named(reading.process.pid, reading.t1_ns);
         }
     }
 }

@@ -7,6 +7,7 @@ mod mappings;
 mod oplog;
 mod process;
 mod space;
+mod window;
 
 pub use mappings::{Mapping, Mappings, Totals};
 pub use oplog::{MemOp, OpLog};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Mappings;
+use super::{Mappings, window::Window};
 use crate::event::{MappingClass, Reconcile};
 
 /// A change of an address space, page-rounded.
@@ -38,6 +38,8 @@ pub enum MemOp {
         new_end: u64,
         /// Whether the source stays (`MREMAP_DONTUNMAP`, or an old length of zero).
         keeps_source: bool,
+        /// Whether landing on something live was asked for (`MREMAP_FIXED`).
+        replaces: bool,
     },
     /// The heap now lies between these.
     Brk {
@@ -84,7 +86,8 @@ impl OpLog {
     }
 
     /// Brings a reading up to now: the reading as of `t0`, releases that may have taken effect
-    /// after it, then everything later in order. `None` where the log starts too late for it.
+    /// after it, then everything later in order. `None` where the log starts too late for it, or
+    /// where a move went on under the reading and it may have been seen at neither of its places.
     pub fn merge(&self, reading: &Reconcile) -> Option<(Mappings, Option<u64>)> {
         if self.since_ns > reading.t0_ns {
             return None;
@@ -93,12 +96,23 @@ impl OpLog {
         for range in &reading.ranges {
             mappings.insert(range.0, range.1, range.2, reading.t0_ns);
         }
+        if !self.window(reading).is_clear(&mappings) {
+            return None;
+        }
         let mut heap_end = heap_end(reading);
         self.apply_late_releases(&mut mappings, reading.t0_ns);
         for &(at_ns, op) in self.ops.iter().filter(|(at_ns, _)| *at_ns > reading.t0_ns) {
             apply(&mut mappings, &mut heap_end, op, at_ns);
         }
         Some((mappings, heap_end))
+    }
+
+    /// The operations that may have taken effect while the reading went on.
+    fn window(&self, reading: &Reconcile) -> Window {
+        let end_ns = reading.t1_ns + Window::SLACK_NS;
+        let inside = |at_ns: u64| at_ns > reading.t0_ns && at_ns <= end_ns;
+        let ops = self.ops.iter().filter(|(at_ns, _)| inside(*at_ns)).map(|(_, op)| *op);
+        Window { ops: ops.collect() }
     }
 
     /// A release is stamped when it starts: one from just before `t0` may have run after the
@@ -153,7 +167,7 @@ pub(super) fn apply(
             mappings.remove(start, end);
             false
         }
-        MemOp::Remap { old_start, old_end, new_start, new_end, keeps_source } => {
+        MemOp::Remap { old_start, old_end, new_start, new_end, keeps_source, .. } => {
             let moved = Moved { old_start, old_end, new_start, new_end, keeps_source };
             moved.apply(mappings, at_ns);
             false
@@ -234,6 +248,7 @@ mod tests {
             new_start: new.0 * P,
             new_end: new.1 * P,
             keeps_source,
+            replaces: false,
         }
     }
 
@@ -278,6 +293,30 @@ mod tests {
         let ops = [(T0 + 1, remap((1, 3), (5, 7), false))];
         assert_eq!(merged(&[(1, 3, File)], &ops), [(5, 7)]);
         assert_eq!(merged(&[(5, 7, File)], &ops), [(5, 7)]);
+    }
+
+    #[test]
+    fn a_reading_under_which_something_moved_is_refused_where_it_may_have_missed_it() {
+        let is_taken = |read: &[(u64, u64, MappingClass)], ops: &[MemOp]| {
+            let mut log = OpLog::new(0);
+            for &op in ops {
+                log.push(T0 + 1, op);
+            }
+            let ranges = read.iter().map(|&(a, b, class)| ReadRange(a * P, b * P, class)).collect();
+            let reading = Reconcile { t0_ns: T0, t1_ns: T0 + 9, ranges, ..Reconcile::default() };
+            log.merge(&reading).is_some()
+        };
+        let down = remap((5, 7), (1, 3), false);
+        assert!(!is_taken(&[], &[down]), "read at neither place");
+        assert!(!is_taken(&[(5, 6, File)], &[down]), "half of it read");
+        assert!(is_taken(&[(5, 7, File)], &[down]) && is_taken(&[(1, 3, File)], &[down]));
+        let chain = [down, remap((9, 11), (5, 7), false)];
+        assert!(!is_taken(&[(1, 3, File), (5, 7, File)], &chain), "another came to its place");
+        let mut over = down;
+        if let MemOp::Remap { replaces, .. } = &mut over {
+            *replaces = true;
+        }
+        assert!(!is_taken(&[(1, 3, File)], &[over]), "it may be what was there before");
     }
 
     #[test]

@@ -14,6 +14,7 @@ const MAP_HUGETLB: u32 = 0x4_0000;
 /// Bits of the flags that hold log2 of the huge page's size; 0 is the default size.
 const MAP_HUGE_SHIFT: u32 = 26;
 const MAP_HUGE_MASK: u32 = 0x3f;
+const MREMAP_FIXED: u64 = 2;
 const MREMAP_DONTUNMAP: u64 = 4;
 
 /// Key of an address space: the kernel's `mm_struct` address or, until an event shows that, a
@@ -76,6 +77,8 @@ pub struct Space {
     pub read_ns: u64,
     /// What the last brk returned, not rounded.
     pub last_brk: Option<u64>,
+    /// Readings in a row that could not be used, because too much went on under them.
+    pub refusals: u8,
     /// Whether a reading of /proc/PID/statm contradicts the inventory.
     pub is_suspect: bool,
     /// The last check.
@@ -100,6 +103,7 @@ impl Space {
             asked_ns: 0,
             read_ns: 0,
             last_brk: None,
+            refusals: 0,
             is_suspect: false,
             accuracy: None,
             vmas: None,
@@ -172,7 +176,12 @@ impl Space {
     /// reading could be used.
     pub fn reconcile(&mut self, reading: &Reconcile, correct: bool) -> bool {
         let merged = self.log.as_ref().and_then(|log| log.merge(reading));
-        let Some((merged, heap_end)) = merged else { return false };
+        self.asked_ns = 0;
+        let Some((merged, heap_end)) = merged else {
+            self.refusals = self.refusals.saturating_add(1);
+            return false;
+        };
+        self.refusals = 0;
         self.vmas = Some(reading.vmas);
         let seeding = !self.is_seeded;
         if !seeding {
@@ -189,7 +198,6 @@ impl Space {
         self.unlisted_bytes = None;
         self.is_suspect = false;
         self.read_ns = reading.t1_ns;
-        self.asked_ns = 0;
         self.log = None;
         true
     }
@@ -238,6 +246,7 @@ pub fn mem_op(body: &Body, facts: &Start) -> Option<MemOp> {
                 new_start,
                 new_end: new_start.checked_add(up(new_length)?)?,
                 keeps_source: old_length == 0 || flags & MREMAP_DONTUNMAP != 0,
+                replaces: flags & MREMAP_FIXED != 0,
             })
         }
         Body::Brk { result, start_brk, .. } => {

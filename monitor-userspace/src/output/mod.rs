@@ -1,4 +1,4 @@
-//! What leaves the engine, as values: the lines of DESIGN's NDJSON. Sinks print them; nothing here
+//! What leaves the engine, as values: the lines of the NDJSON. Sinks print them; nothing here
 //! does. Units are in the names; what is unknown is `None` and prints as `null`.
 
 mod event_line;

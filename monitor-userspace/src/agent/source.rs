@@ -1,0 +1,57 @@
+//! The kernel side of a live run: its ring, its counters, its log.
+
+use anyhow::{Context as _, Result};
+use monitor_common::Counter;
+
+use crate::{
+    event::Loss,
+    kernel::{Counters, Kernel, LogPump, Ring},
+};
+
+/// The kernel side of a pump.
+pub(super) struct Source {
+    pub(super) kernel: Kernel,
+    pub(super) ring: Ring,
+    counters: Counters,
+    pub(super) log: Option<LogPump>,
+    reported: Loss,
+}
+
+impl Source {
+    pub(super) fn new(mut kernel: Kernel, carry_log: bool) -> Result<Self> {
+        let ring = kernel.take_ring()?;
+        let counters = kernel.take_counters()?;
+        let log = if carry_log { kernel.take_log() } else { None };
+        Ok(Self { kernel, ring, counters, log, reported: Loss::default() })
+    }
+
+    /// The counters since loading.
+    fn totals(&self) -> Result<Loss> {
+        let total = |counter| {
+            self.counters.total(counter).with_context(|| format!("read counter {counter:?}"))
+        };
+        Ok(Loss {
+            memory: total(Counter::LostMemory)?,
+            process: total(Counter::LostProcess)?,
+            failed: total(Counter::FailedMemory)?,
+            read_errors: total(Counter::ReadError)?,
+            ..Loss::default()
+        })
+    }
+
+    /// What was lost since this was last asked; `None` if nothing. `decode_errors` is the total of
+    /// records that could not be decoded.
+    pub(super) fn new_loss(&mut self, at_ns: u64, decode_errors: u64) -> Result<Option<Loss>> {
+        let total = Loss { decode_errors, ..self.totals()? };
+        let last = std::mem::replace(&mut self.reported, total);
+        let loss = Loss {
+            at_ns: 0,
+            memory: total.memory - last.memory,
+            process: total.process - last.process,
+            decode_errors: total.decode_errors - last.decode_errors,
+            failed: total.failed - last.failed,
+            read_errors: total.read_errors - last.read_errors,
+        };
+        Ok((loss != Loss::default()).then_some(Loss { at_ns, ..loss }))
+    }
+}
