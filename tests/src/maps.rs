@@ -22,6 +22,17 @@ impl Totals {
         Self::parse(&fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}")))
     }
 
+    /// What a snapshot says; what it does not know is no number of bytes at all.
+    pub fn of_snapshot(snapshot: &serde_json::Value) -> Self {
+        let bytes = |field: &str| snapshot[field].as_u64().unwrap_or(u64::MAX);
+        Self {
+            anon: bytes("anon_mapped_bytes"),
+            shared: bytes("shared_mapped_bytes"),
+            file: bytes("file_mapped_bytes"),
+            heap: bytes("heap_bytes"),
+        }
+    }
+
     fn parse(text: &str) -> Self {
         let mut totals = Self::default();
         for line in text.lines() {

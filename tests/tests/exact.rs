@@ -47,19 +47,8 @@ fn settle(agent: Agent, pids: &[u32]) -> (Run, Vec<Totals>, Vec<Totals>) {
     });
     let run = agent.interrupt().expect_success();
     assert_eq!(truth, read(), "the program did not hold still");
-    let said = pids.iter().map(|pid| said_of(run.final_snapshot(*pid))).collect();
+    let said = pids.iter().map(|pid| Totals::of_snapshot(run.final_snapshot(*pid))).collect();
     (run, said, truth)
-}
-
-/// The totals of a snapshot; what it does not know is no number of bytes at all.
-fn said_of(snapshot: &Value) -> Totals {
-    let bytes = |field: &str| snapshot[field].as_u64().unwrap_or(u64::MAX);
-    Totals {
-        anon: bytes("anon_mapped_bytes"),
-        shared: bytes("shared_mapped_bytes"),
-        file: bytes("file_mapped_bytes"),
-        heap: bytes("heap_bytes"),
-    }
 }
 
 /// Panics unless the agent was exact and knew it.

@@ -178,7 +178,8 @@ fn a_reader_that_never_reads_does_not_keep_the_agent_from_ending() {
     agent.wait(Duration::from_secs(15));
     let mut rest = Vec::new();
     stdout.read_to_end(&mut rest).unwrap();
-    assert!(rest.len() > 60_000, "only {} bytes: the pipe never was full", rest.len());
+    // Sixteen buffers of a page each, not all of them filled to the end.
+    assert!(rest.len() > 32_000, "only {} bytes: the pipe never was full", rest.len());
 }
 
 #[test]

@@ -75,7 +75,9 @@ impl Reader {
             // Goes to the kernel, not to /proc.
             Request::Watch { .. } | Request::Unwatch { .. } => {}
             Request::Scan { known } => self.scan(known),
-            Request::Process { pid, detail } => self.process(*pid, *detail),
+            Request::Process { pid, detail, rollup } => {
+                self.process(*pid, Want { detail: *detail, rollup: *rollup });
+            }
             Request::Space { pid } => {
                 let reading = match self.proc.read_space(*pid, &mut self.scratch) {
                     Ok(reading) => reading,
@@ -91,8 +93,8 @@ impl Reader {
         }
     }
 
-    fn process(&mut self, pid: u32, detail: bool) {
-        match self.proc.read_process(pid, Want { detail }, &mut self.scratch) {
+    fn process(&mut self, pid: u32, want: Want) {
+        match self.proc.read_process(pid, want, &mut self.scratch) {
             Ok(Some(reading)) => self.batch.push(Input::Proc(Box::new(reading))),
             Ok(None) => {
                 let process = ProcessId { pid, start_ticks: 0 };
@@ -113,7 +115,11 @@ impl Reader {
         }
         let mut found: Vec<ProcReading> = Vec::new();
         for pid in pids.into_iter().filter(|pid| known.binary_search(pid).is_err()) {
-            match self.proc.read_process(pid, Want { detail: true }, &mut self.scratch) {
+            match self.proc.read_process(
+                pid,
+                Want { detail: true, rollup: false },
+                &mut self.scratch,
+            ) {
                 Ok(reading) => found.extend(reading.filter(|reading| !reading.kernel_thread)),
                 Err(error) => tracing::debug!("{error}"),
             }

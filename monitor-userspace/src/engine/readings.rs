@@ -85,6 +85,7 @@ impl Engine {
             }
             // What is read less often stays as last read.
             kept.detail = kept.detail.or(last.detail);
+            kept.rollup = kept.rollup.or(last.rollup);
         }
         process.reading = Some(kept);
     }
@@ -116,16 +117,16 @@ impl Engine {
             space.is_exact() || self.facts.privilege == Privilege::ProcOnly
         });
         let totals = space.and_then(crate::inventory::Space::totals);
-        let swap_bytes = process
-            .reading
-            .as_ref()
-            .and_then(|reading| reading.detail)
-            .map_or(0, |detail| detail.swap_bytes);
+        let kept = process.reading.as_deref();
+        let swap_bytes = kept.and_then(|kept| kept.detail).map_or(0, |detail| detail.swap_bytes);
+        // Pages the program has freed and the kernel has not taken yet are not held.
+        let lazyfree_bytes =
+            kept.and_then(|kept| kept.rollup).map_or(0, |rollup| rollup.lazyfree_bytes);
         let sample = Sample {
             at_ns: reading.at_ns,
             load: process.cpu_percent.unwrap_or(0.0),
             totals,
-            touched_bytes: reading.rss_anon_bytes + swap_bytes,
+            touched_bytes: reading.rss_anon_bytes.saturating_sub(lazyfree_bytes) + swap_bytes,
         };
         self.observe_growth(process.id, &sample, out);
     }

@@ -24,6 +24,7 @@ impl Engine {
         let space = self.table.space_of(pid)?;
         let reading = process.reading.as_deref();
         let detail = reading.and_then(|reading| reading.detail);
+        let rollup = reading.and_then(|reading| reading.rollup);
         let held = |class| space.totals().map(|totals| totals.get(class));
         let has_events = self.facts.privilege == Privilege::Full;
         Some(Snapshot {
@@ -37,10 +38,10 @@ impl Engine {
             rss_anon_bytes: reading.map(|reading| reading.rss_anon_bytes),
             rss_file_bytes: detail.map(|detail| detail.rss_file_bytes),
             rss_shmem_bytes: detail.map(|detail| detail.rss_shmem_bytes),
-            pss_bytes: None,
+            pss_bytes: rollup.map(|rollup| rollup.pss_bytes),
             swap_bytes: detail.map(|detail| detail.swap_bytes),
-            lazyfree_bytes: None,
-            thp_bytes: None,
+            lazyfree_bytes: rollup.map(|rollup| rollup.lazyfree_bytes),
+            thp_bytes: rollup.map(|rollup| rollup.thp_bytes),
             virtual_bytes: reading.map(|reading| reading.virtual_bytes),
             heap_bytes: held(MappingClass::Heap),
             anon_mapped_bytes: held(MappingClass::Anonymous),

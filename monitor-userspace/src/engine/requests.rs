@@ -31,6 +31,8 @@ pub enum Request {
         pid: u32,
         /// Whether its status is worth reading too.
         detail: bool,
+        /// Whether its smaps_rollup is: for suspects, and now and then for what was asked for.
+        rollup: bool,
     },
     /// Read an address space.
     Space {
@@ -52,6 +54,8 @@ impl Request {
 const LOOK_NS: u64 = 5_000_000_000;
 /// An idle process is looked at this many rounds apart at most.
 const MAX_IDLE_ROUNDS: u64 = 6;
+/// How often the sums over all pages of a suspect are taken: they cost milliseconds.
+const ROLLUP_NS: u64 = 30_000_000_000;
 /// How often everything else is looked for that events should have shown.
 const SCAN_NS: u64 = 60_000_000_000;
 /// How often each address space is checked against /proc.
@@ -171,13 +175,19 @@ impl Engine {
     fn schedule_look(&mut self, pid: u32, now_ns: u64) {
         let is_swapping =
             self.host.is_some_and(|host| host.swap_free_bytes < host.swap_total_bytes);
+        let is_suspect = self.growths.get(&pid).is_some_and(|growths| growths.open().is_some());
         let Some(process) = self.table.get_mut(pid) else { return };
         if now_ns < process.due_ns {
             return;
         }
+        let rollup =
+            (is_suspect || process.watch == Watch::Named) && now_ns >= process.rollup_due_ns;
+        if rollup {
+            process.rollup_due_ns = now_ns + ROLLUP_NS;
+        }
         let detail = is_swapping || process.watch == Watch::Named || process.reading.is_none();
         process.due_ns = next_look_ns(now_ns, process.idle_rounds);
-        self.requests.pending.push(Request::Process { pid, detail });
+        self.requests.pending.push(Request::Process { pid, detail, rollup });
     }
 
     /// Asks for a space that is due; says whether a check was started.

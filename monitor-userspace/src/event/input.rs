@@ -167,6 +167,8 @@ pub struct ProcReading {
     pub rss_anon_bytes: u64,
     /// What only /proc/PID/status tells; read when it pays.
     pub detail: Option<ProcDetail>,
+    /// What only /proc/PID/smaps_rollup tells; read for suspects, it walks the whole space.
+    pub rollup: Option<ProcRollup>,
     /// True for a kernel thread (no address space).
     pub kernel_thread: bool,
 }
@@ -182,6 +184,17 @@ pub struct ProcDetail {
     pub swap_bytes: u64,
     /// Real user id.
     pub uid: u32,
+}
+
+/// What /proc/PID/smaps_rollup adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcRollup {
+    /// Proportional share of the resident set, in bytes.
+    pub pss_bytes: u64,
+    /// Freed by the program (`MADV_FREE`) and not yet taken back, in bytes.
+    pub lazyfree_bytes: u64,
+    /// Anonymous memory in transparent huge pages, in bytes.
+    pub thp_bytes: u64,
 }
 
 /// A range of an address space and its class.

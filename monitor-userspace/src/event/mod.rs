@@ -7,8 +7,8 @@ mod recording;
 
 pub use decode::{DecodeError, decode};
 pub use input::{
-    CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail, ProcReading, ProcessId,
-    ReadRange, Reconcile, SelfReading, Start, TICK_NS,
+    CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail, ProcReading, ProcRollup,
+    ProcessId, ReadRange, Reconcile, SelfReading, Start, TICK_NS,
 };
 pub use monitor_common::Family;
 pub use monitor_common::record::{EventKind, FileKind};

@@ -37,6 +37,8 @@ pub struct Process {
     pub idle_rounds: u8,
     /// When the next look is due, in nanoseconds since boot.
     pub due_ns: u64,
+    /// When the next dear look is due, in nanoseconds since boot.
+    pub rollup_due_ns: u64,
 }
 
 impl Process {
@@ -56,6 +58,7 @@ impl Process {
             cpu_percent: None,
             idle_rounds: 0,
             due_ns: now_ns + Self::SETTLED_NS,
+            rollup_due_ns: now_ns + Self::SETTLED_NS,
         }
     }
 

@@ -6,6 +6,7 @@ mod maps;
 mod meter;
 #[cfg(test)]
 mod oracle;
+mod rollup;
 mod scratch;
 mod space;
 pub(super) mod stat;
@@ -57,6 +58,9 @@ pub enum ProcError {
 pub struct Want {
     /// What only /proc/PID/status tells. It costs more than all the rest.
     pub detail: bool,
+    /// What only /proc/PID/smaps_rollup tells. It walks every page table under the space's lock:
+    /// milliseconds for hundreds of MiB, so for suspects only.
+    pub rollup: bool,
 }
 
 /// A mounted /proc.
@@ -119,6 +123,7 @@ impl Proc {
             rss_bytes: pages.resident.saturating_mul(self.page_bytes),
             rss_anon_bytes: pages.resident_anon().saturating_mul(self.page_bytes),
             detail: None,
+            rollup: if want.rollup { self.rollup(pid) } else { None },
             kernel_thread: pages.size == 0 && !shown.ended() && stat.flags & PF_KTHREAD != 0,
         };
         if want.detail {

@@ -12,7 +12,7 @@ use crate::event::{MappingClass, ReadRange};
 #[test]
 fn this_process_is_what_the_oracle_says() {
     let pid = std::process::id();
-    let want = Want { detail: true };
+    let want = Want { detail: true, rollup: true };
     let reading =
         Proc::default().read_process(pid, want, &mut Scratch::default()).unwrap().unwrap();
     let oracle = Process::myself().unwrap();
@@ -28,6 +28,8 @@ fn this_process_is_what_the_oracle_says() {
     assert!(near(reading.rss_anon_bytes, status.rssanon.unwrap() * 1024));
     assert!(near(reading.virtual_bytes, stat.vsize) || reading.threads > 1);
     assert!(!reading.kernel_thread);
+    let rollup = reading.rollup.unwrap();
+    assert!(rollup.pss_bytes > 0 && rollup.pss_bytes <= reading.rss_bytes + (32 << 20));
     let mut pids = Vec::new();
     Proc::default().pids(&mut pids).unwrap();
     assert!(pids.contains(&pid));

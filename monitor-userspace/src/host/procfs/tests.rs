@@ -48,7 +48,7 @@ impl Tree {
     }
 
     fn process(&self) -> Option<ProcReading> {
-        let want = Want { detail: true };
+        let want = Want { detail: true, rollup: false };
         self.proc().read_process(7, want, &mut Scratch::default()).unwrap()
     }
 
@@ -94,7 +94,7 @@ fn a_file_that_is_not_understood_is_an_error_with_its_path() {
         let tree = Tree::new();
         for content in ["", "x", "7 (x) S 1", "7 )x( S", "1 2", "7 (x) S a b c d e f g h i j k l"] {
             tree.write(&format!("7/{file}"), content);
-            let want = Want { detail: true };
+            let want = Want { detail: true, rollup: false };
             let error = tree.proc().read_process(7, want, &mut Scratch::default()).unwrap_err();
             assert!(matches!(&error, ProcError::Parse { .. }), "{file}: {content}");
             assert!(error.to_string().contains(&format!("/7/{file}")), "{error}");
