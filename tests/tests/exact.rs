@@ -13,7 +13,6 @@ use memwatch_tests::maps::Totals;
 use memwatch_tests::run::Run;
 use memwatch_tests::workload::Program;
 use memwatch_tests::{require, wait_until, workload};
-use serde_json::Value;
 use tempfile::TempDir;
 
 const MINUTE: Duration = Duration::from_mins(1);
