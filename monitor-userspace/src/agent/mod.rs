@@ -67,7 +67,7 @@ impl Run {
         let mut interrupt = signal(SignalKind::interrupt()).context("catch SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("catch SIGTERM")?;
         let (post, mailbox) = Mailbox::new().context("make the mailbox")?;
-        let (queue, written) = spawn_writer(self.output.as_ref())?;
+        let (queue, written) = spawn_writer(self.output.as_ref(), post.clone())?;
         let recorder = self.record.as_ref().map(open_recording).transpose()?;
         let mut outlet = Outlet::new(self.form, queue);
         let engine =
@@ -116,7 +116,9 @@ impl Run {
         };
         let outcome = ended.context("the engine thread died")??;
         // The last lines are in the queue; a reader that is stuck does not keep us.
-        let _ = tokio::time::timeout(LAST_LINES, written).await;
+        if let Ok(Ok(result)) = tokio::time::timeout(LAST_LINES, written).await {
+            result.context("write the output")?;
+        }
         if let Some(waiter) = waiter {
             waiter.note_if_running();
         }
@@ -130,8 +132,12 @@ fn open_recording(path: &PathBuf) -> Result<RecordingWriter<io::BufWriter<File>>
         .with_context(|| format!("write {}", path.display()))
 }
 
-/// Starts the thread that writes the output; the receiver hears when the last line is written.
-fn spawn_writer(path: Option<&PathBuf>) -> Result<(Queue, tokio::sync::oneshot::Receiver<()>)> {
+/// Hears how writing the output ended.
+type Written = tokio::sync::oneshot::Receiver<io::Result<()>>;
+
+/// Starts the thread that writes the output. It ends with the queue, or before that when nobody
+/// reads any more or nothing can be written, and then so does the run.
+fn spawn_writer(path: Option<&PathBuf>, post: mail::Post) -> Result<(Queue, Written)> {
     let (queue, reader) = Queue::new();
     let out: Box<dyn io::Write + Send> = match path {
         Some(path) => {
@@ -143,11 +149,10 @@ fn spawn_writer(path: Option<&PathBuf>) -> Result<(Queue, tokio::sync::oneshot::
     thread::Builder::new()
         .name("writer".to_owned())
         .spawn(move || {
-            if let Err(error) = reader.run(out) {
-                tracing::error!("writing the output: {error}");
-            }
+            let result = reader.run(out);
+            post.send(Mail::Stop);
             // Nobody listens any more when the run gave up on us.
-            let _ = done.send(());
+            let _ = done.send(result);
         })
         .context("start the writer thread")?;
     Ok((queue, written))

@@ -112,11 +112,25 @@ fn check_pids(pids: &[u32]) -> Result<()> {
 
 /// Loads the programs with this host's facts patched in.
 fn load(cli: &Cli, facts: &HostFacts) -> Result<Kernel> {
-    if !facts.is_root {
+    if !facts.may_load {
         let message = "loading kernel programs needs root (or CAP_BPF, CAP_PERFMON and \
-                       CAP_SYS_ADMIN): run it with sudo, or use --no-ebpf for what /proc alone \
+                       CAP_SYS_PTRACE): run it with sudo, or use --no-ebpf for what /proc alone \
                        shows";
         return Err(Refusal::new(Refusal::PRIVILEGE, message).into());
+    }
+    if let Some(level) = facts.perf_refused_at {
+        let message = format!(
+            "kernel.perf_event_paranoid is {level}, which lets nobody but root attach to \
+             tracepoints: run it with sudo, or `sysctl kernel.perf_event_paranoid=2`, or use \
+             --no-ebpf"
+        );
+        return Err(Refusal::new(Refusal::PRIVILEGE, message).into());
+    }
+    if facts.in_initial_pid_ns == Some(false) {
+        let message = "the kernel's events carry the host's pids, which /proc does not show in \
+                       this pid namespace: run it in the host's (for a container, --pid=host), \
+                       or use --no-ebpf";
+        return Err(Refusal::new(Refusal::KERNEL, message).into());
     }
     if !facts.has_btf {
         let message = "this kernel has no type information (/sys/kernel/btf/vmlinux, \

@@ -1,6 +1,6 @@
 //! What the kernel did, applied to the inventory.
 
-use super::{Engine, REMEMBERED_DEAD};
+use super::{Dead, Engine, LONGEST_READING_NS, REMEMBERED_DEAD};
 use crate::{
     event::{Body, Comm, Event, ProcessId},
     inventory::{Applied, Process, Space, SpaceKey, Watch, mem_op},
@@ -187,8 +187,8 @@ impl Engine {
         self.end_growths(id.pid, at_ns, out);
         self.table.remove(id.pid);
         if self.dead.len() >= REMEMBERED_DEAD {
-            self.dead.pop_front();
+            self.dead.retain(|_, dead| dead.at_ns + LONGEST_READING_NS > at_ns);
         }
-        self.dead.push_back((id, at_ns));
+        self.dead.insert(id.pid, Dead { start_ticks: id.start_ticks, at_ns });
     }
 }

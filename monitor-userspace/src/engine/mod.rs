@@ -10,15 +10,13 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
-
 use regex::Regex;
 pub use requests::Request;
 use rustc_hash::FxHashMap;
 pub use scope::CommPattern;
 
 use crate::{
-    event::{Input, Loss, ProcessId, SelfReading, Start},
+    event::{Input, Loss, SelfReading, Start},
     inventory::ProcessTable,
     output::{Header, Output, Severity, WallClock},
     rule::Growths,
@@ -31,8 +29,16 @@ const LINE_VERSION: u32 = 1;
 const FIRST_INTERVAL_NS: u64 = 2_000_000_000;
 
 /// How many processes that ended are remembered, so that a reading taken before their end does not
-/// bring them back.
+/// bring them back. At the cap those are forgotten that ended longer ago than a reading takes.
 const REMEMBERED_DEAD: usize = 4096;
+const LONGEST_READING_NS: u64 = 5_000_000_000;
+
+/// A process that ended.
+#[derive(Clone, Copy, Debug)]
+struct Dead {
+    start_ticks: u64,
+    at_ns: u64,
+}
 
 /// What is counted over a run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,7 +57,7 @@ pub struct Engine {
     comm: Option<Regex>,
     table: ProcessTable,
     growths: FxHashMap<u32, Growths>,
-    dead: VecDeque<(ProcessId, u64)>,
+    dead: FxHashMap<u32, Dead>,
     requests: requests::Schedule,
     counts: Counts,
     host: Option<crate::event::HostReading>,
@@ -91,7 +97,7 @@ impl Engine {
             comm: comm.into_regex(),
             table: ProcessTable::default(),
             growths: FxHashMap::default(),
-            dead: VecDeque::new(),
+            dead: FxHashMap::default(),
             requests: requests::Schedule::new(facts.started_ns),
             counts: Counts::default(),
             host: None,

@@ -2,7 +2,7 @@
 
 use super::{Engine, requests::next_look_ns};
 use crate::{
-    event::{Privilege, ProcReading, ProcessId, Reconcile, TICK_NS},
+    event::{Privilege, ProcReading, Reconcile, TICK_NS},
     inventory::SpaceKey,
     output::Output,
     rule::Sample,
@@ -53,13 +53,12 @@ impl Engine {
     /// Whether a reading is older than what events have told since.
     fn is_stale(&self, reading: &ProcReading) -> bool {
         let id = reading.process;
-        let is_dead = |dead: &(ProcessId, u64)| {
-            dead.0.pid == id.pid
-                && (dead.0.start_ticks == id.start_ticks || dead.0.start_ticks == 0)
-                && dead.1 >= reading.at_ns
-        };
+        let is_dead = self.dead.get(&id.pid).is_some_and(|dead| {
+            (dead.start_ticks == id.start_ticks || dead.start_ticks == 0)
+                && dead.at_ns >= reading.at_ns
+        });
         reading.kernel_thread
-            || self.dead.iter().rev().any(is_dead)
+            || is_dead
             || self.table.get(id.pid).is_some_and(|known| known.since_ns > reading.at_ns)
     }
 

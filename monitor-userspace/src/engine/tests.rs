@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     event::{
-        Body, Comm, Event, FileKind, Filters, MappingClass, Privilege, ProcReading, ReadRange,
-        Reconcile, TICK_NS,
+        Body, Comm, Event, FileKind, Filters, MappingClass, Privilege, ProcReading, ProcessId,
+        ReadRange, Reconcile, TICK_NS,
     },
     output::{FindingState, Snapshot},
 };

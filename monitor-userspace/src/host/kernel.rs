@@ -66,9 +66,12 @@ pub struct HostFacts {
     pub cpus: u32,
     /// Bytes of memory of the host.
     pub mem_total_bytes: u64,
-    /// Whether programs may be loaded and attached: effective CAP_SYS_ADMIN, or CAP_BPF together
-    /// with CAP_PERFMON.
-    pub is_root: bool,
+    /// Whether programs may be loaded: effective CAP_SYS_ADMIN, or CAP_BPF together with
+    /// CAP_PERFMON.
+    pub may_load: bool,
+    /// Where `kernel.perf_event_paranoid` keeps everybody without CAP_SYS_ADMIN from attaching to
+    /// tracepoints: its value, which Debian's kernels set to 3 and others at most to 2.
+    pub perf_refused_at: Option<i64>,
     /// Whether the kernel describes its structures.
     pub has_btf: bool,
     /// Where tracefs with system-call events is mounted.
@@ -89,6 +92,11 @@ impl HostFacts {
         let meminfo = read(&meminfo_path)?;
         let total = kib_field(&meminfo, "MemTotal:");
         let missing = || KernelError::Missing { path: meminfo_path, what: "MemTotal" };
+        let capabilities = effective_capabilities(&proc.join("self/status"))?;
+        let has = |wanted| capabilities & wanted == wanted;
+        let paranoid = read_line(&proc.join("sys/kernel/perf_event_paranoid"))
+            .ok()
+            .and_then(|level| level.parse::<i64>().ok());
         let cpus = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
         Ok(Self {
             release: read_line(&proc.join("sys/kernel/osrelease"))?,
@@ -98,7 +106,8 @@ impl HostFacts {
             huge_page_bytes: kib_field(&meminfo, "Hugepagesize:").unwrap_or(HUGE_PAGE_BYTES),
             cpus: cpus.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(1),
             mem_total_bytes: total.ok_or_else(missing)?,
-            is_root: may_load(&proc.join("self/status"))?,
+            may_load: has(CAP_SYS_ADMIN) || has(CAP_BPF | CAP_PERFMON),
+            perf_refused_at: paranoid.filter(|level| *level > 2 && !has(CAP_SYS_ADMIN)),
             has_btf: sys.join("kernel/btf/vmlinux").exists(),
             tracefs: find_tracefs(sys),
             in_initial_pid_ns: std::fs::read_link(proc.join("self/ns/pid"))
@@ -129,15 +138,12 @@ fn find_tracefs(sys: &Path) -> Option<PathBuf> {
     places.map(|place| sys.join(place)).into_iter().find(|it| it.join("events/syscalls").exists())
 }
 
-/// Whether the effective capabilities allow loading and attaching programs.
-fn may_load(status: &Path) -> Result<bool, KernelError> {
+fn effective_capabilities(status: &Path) -> Result<u64, KernelError> {
     let bytes = read(status)?;
-    let capabilities = line_value(&bytes, "CapEff:")
+    line_value(&bytes, "CapEff:")
         .and_then(|value| std::str::from_utf8(value).ok())
         .and_then(|value| u64::from_str_radix(value.trim(), 16).ok())
-        .ok_or_else(|| KernelError::Missing { path: status.to_owned(), what: "CapEff" })?;
-    let has = |wanted| capabilities & wanted == wanted;
-    Ok(has(CAP_SYS_ADMIN) || has(CAP_BPF | CAP_PERFMON))
+        .ok_or_else(|| KernelError::Missing { path: status.to_owned(), what: "CapEff" })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, KernelError> {
@@ -184,7 +190,7 @@ mod tests {
         let facts = probe(root.path());
         assert_eq!((facts.release.as_str(), facts.hostname.as_str()), ("6.1.0-test", "box"));
         assert_eq!((facts.boot_id.as_str(), facts.mem_total_bytes), ("b-o-o-t", 1 << 20));
-        assert_eq!((facts.huge_page_bytes, facts.is_root), (64 << 10, true));
+        assert_eq!((facts.huge_page_bytes, facts.may_load), (64 << 10, true));
         assert_eq!((facts.has_btf, facts.tracefs), (false, None));
         assert_eq!(facts.in_initial_pid_ns, Some(true));
         let place = root.path().join("sys/kernel/debug/tracing");
@@ -202,8 +208,21 @@ mod tests {
         ] {
             let root = fake(capabilities, "pid:[4026532000]");
             let facts = probe(root.path());
-            assert_eq!(facts.is_root, allowed, "{capabilities}");
+            assert_eq!(facts.may_load, allowed, "{capabilities}");
             assert_eq!(facts.in_initial_pid_ns, Some(false));
+        }
+    }
+
+    #[test]
+    fn a_paranoid_kernel_refuses_whoever_is_not_an_administrator() {
+        for (capabilities, paranoid, refused) in [
+            ("000000c000000000", "3", Some(3)),
+            ("000000c000000000", "2", None),
+            ("0000000000200000", "3", None),
+        ] {
+            let root = fake(capabilities, "pid:[1]");
+            fs::write(root.path().join("proc/sys/kernel/perf_event_paranoid"), paranoid).unwrap();
+            assert_eq!(probe(root.path()).perf_refused_at, refused, "{capabilities} {paranoid}");
         }
     }
 

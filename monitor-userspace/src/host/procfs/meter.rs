@@ -8,6 +8,9 @@ use super::{Proc, ProcError, SMALL_FILE_BYTES};
 use crate::event::{HostReading, SelfReading};
 use crate::host::clock::{boot_ns, own_cpu_ns};
 
+/// `BPF_MAP_TYPE_RINGBUF`, include/uapi/linux/bpf.h.
+const MAP_TYPE_RINGBUF: u64 = 27;
+
 impl Proc {
     /// One look at the host's memory.
     pub fn host_reading(&self) -> Result<HostReading, ProcError> {
@@ -76,7 +79,8 @@ impl SelfMeter {
     }
 
     /// Memory the kernel holds for our maps and programs, from the `memlock` line that the
-    /// descriptors of both have (kernel/bpf/syscall.c, `bpf_map_show_fdinfo`).
+    /// descriptors of both have (kernel/bpf/syscall.c, `bpf_map_show_fdinfo`). Older kernels (seen: 6.1)
+    /// leave the pages of a ring out of it; its size is its number of entries.
     fn kernel_bytes(&mut self) -> u64 {
         let Ok(entries) = std::fs::read_dir(&self.descriptors) else { return 0 };
         let mut total = 0;
@@ -86,8 +90,13 @@ impl SelfMeter {
                 continue;
             };
             let text = String::from_utf8_lossy(&self.buffer[..len]);
-            let lines = text.lines().filter_map(|line| line.strip_prefix("memlock:"));
-            total += lines.filter_map(|value| value.trim().parse::<u64>().ok()).sum::<u64>();
+            let value = |name| {
+                let line = text.lines().find_map(|line: &str| line.strip_prefix(name));
+                line.and_then(|value| value.trim().parse::<u64>().ok())
+            };
+            let is_ring = value("map_type:") == Some(MAP_TYPE_RINGBUF);
+            let ring = value("max_entries:").filter(|_| is_ring).unwrap_or(0);
+            total += value("memlock:").unwrap_or(0).max(ring);
         }
         total
     }
