@@ -29,6 +29,7 @@ Exit status:
 /// holds, and says which one grows without end, and how fast.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "memwatch-ebpf", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_value_name = "ACTION", subcommand_help_heading = "Actions")]
 #[command(group = ArgGroup::new("scope").args(["all", "pid", "comm", "argv"]).multiple(true))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Cli {
@@ -138,12 +139,12 @@ pub enum Action {
     },
 }
 
-/// A switch with two names.
+/// Whether something is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnOff {
-    /// Yes.
+    /// Correct it.
     On,
-    /// No.
+    /// Only measure it; each address space is read once and then followed by events alone.
     Off,
 }
 

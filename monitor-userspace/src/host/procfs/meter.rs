@@ -79,8 +79,8 @@ impl SelfMeter {
     }
 
     /// Memory the kernel holds for our maps and programs, from the `memlock` line that the
-    /// descriptors of both have (kernel/bpf/syscall.c, `bpf_map_show_fdinfo`). Older kernels (seen: 6.1)
-    /// leave the pages of a ring out of it; its size is its number of entries.
+    /// descriptors of both have (kernel/bpf/syscall.c, `bpf_map_show_fdinfo`). Older kernels
+    /// (seen: 6.1) leave the pages of a ring out of it; its size is its number of entries.
     fn kernel_bytes(&mut self) -> u64 {
         let Ok(entries) = std::fs::read_dir(&self.descriptors) else { return 0 };
         let mut total = 0;
