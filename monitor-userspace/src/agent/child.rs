@@ -97,15 +97,14 @@ fn shell_status(status: ExitStatus) -> i32 {
 }
 
 /// The other side of the gate: waits, takes the invoking user's identity, becomes the command.
-/// Returns only if that fails.
-pub fn exec_gate(argv: &[String]) -> Result<u8> {
+/// Returns only if that fails: with the status a shell would end with, and why.
+pub fn exec_gate(argv: &[String]) -> Result<(u8, String)> {
     let Some((program, arguments)) = argv.split_first() else { bail!("no command") };
     wait_at_gate()?;
     become_invoking_user()?;
     let error = Command::new(program).args(arguments).env_remove(GATE_FD).exec();
     let status = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
-    tracing::error!("cannot run {program}: {error}");
-    Ok(status)
+    Ok((status, format!("cannot run {program}: {error}")))
 }
 
 fn wait_at_gate() -> Result<()> {

@@ -184,6 +184,8 @@ impl Pump {
         }
         self.engine.set_not_printed(self.outlet.dropped_lines());
         self.feed(&Input::Tick { now_ns });
+        // Whoever kills us loses a second of the recording at most.
+        self.keep(RecordingWriter::flush);
         Ok(())
     }
 

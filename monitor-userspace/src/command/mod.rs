@@ -53,7 +53,10 @@ pub fn run(cli: Cli) -> Result<u8> {
             clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
             Ok(0)
         }
-        Some(Action::ExecGate { argv }) => exec_gate(argv),
+        Some(Action::ExecGate { argv }) => {
+            let (status, message) = exec_gate(argv)?;
+            Err(Refusal::new(status, message).into())
+        }
         None if cli.replay.is_some() => replay::replay(&cli),
         None => watch::watch(cli),
     }

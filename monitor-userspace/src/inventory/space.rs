@@ -114,8 +114,21 @@ impl Space {
     /// The space of a forked child: a copy-on-write reference to what its parent holds now.
     #[must_use]
     pub fn forked(&self, now_ns: u64) -> Self {
-        let log = (!self.is_seeded || self.log.is_some()).then(|| OpLog::new(now_ns));
-        Self { log, users: 0, accuracy: None, asked_ns: 0, ..self.clone() }
+        if !self.is_seeded {
+            return Self::unseeded(now_ns);
+        }
+        Self {
+            mappings: Arc::clone(&self.mappings),
+            heap_end: self.heap_end,
+            is_seeded: true,
+            is_exact: self.is_exact,
+            log: None,
+            last_event_ns: self.last_event_ns,
+            read_ns: self.read_ns,
+            last_brk: self.last_brk,
+            vmas: self.vmas,
+            ..Self::unseeded(now_ns)
+        }
     }
 
     /// What it holds by class; `None` until it was read once.
