@@ -21,6 +21,7 @@ use workload::{Kind, Measured};
 
 mod agent;
 mod report;
+mod stats;
 pub(crate) mod workload;
 
 #[derive(Args)]

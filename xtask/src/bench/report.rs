@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::Round;
+use super::stats::median;
 use super::workload::Kind;
 
 /// Extra nanoseconds that a traced system call may cost by tracepoint, without a stack.
@@ -67,17 +68,6 @@ fn pick(kind: Kind, measured: &[super::workload::Measured]) -> Option<f64> {
     measured.iter().find(|one| one.kind == kind).map(|one| one.ns_per_call_median)
 }
 
-/// The middle value, or the mean of the middle two; 0 of nothing.
-pub(super) fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match (sorted.len(), sorted.len() / 2) {
-        (0, _) => 0.0,
-        (length, middle) if length % 2 == 1 => sorted[middle],
-        (_, middle) => f64::midpoint(sorted[middle - 1], sorted[middle]),
-    }
-}
-
 pub(super) fn print(rows: &[Row], rounds: &[Round]) {
     println!(
         "\n{:<20} {:>9} {:>9} {:>12} {:>17} {:>8}",
@@ -132,11 +122,5 @@ mod tests {
         assert_eq!((row.extra_ns, row.extra_ns_min, row.extra_ns_max), (150.0, 100.0, 500.0));
         assert!(row.within_budget);
         assert!(Row::of(Kind::Brk, &rounds).is_none());
-    }
-
-    #[test]
-    fn the_median_of_an_even_number_is_between() {
-        assert!(median(&[4.0, 1.0, 3.0, 2.0]).total_cmp(&2.5).is_eq());
-        assert!(median(&[]).total_cmp(&0.0).is_eq());
     }
 }

@@ -97,7 +97,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         kind: options.kind,
         count: per_batch * BATCHES,
         ns_per_call: averages.iter().sum::<f64>() / averages.len() as f64,
-        ns_per_call_median: super::report::median(&averages),
+        ns_per_call_median: super::stats::median(&averages),
     };
     println!("{}", serde_json::to_string(&measured)?);
     Ok(())
