@@ -19,6 +19,9 @@ struct Birth {
 impl Engine {
     pub(super) fn on_event(&mut self, event: &Event, out: &mut dyn FnMut(Output<'_>)) {
         self.counts.events += 1;
+        if self.is_second_exit(event) {
+            return;
+        }
         let mut heap_change = None;
         match event.body {
             Body::Mmap { .. } | Body::Munmap { .. } | Body::Mremap { .. } | Body::Brk { .. } => {
@@ -38,6 +41,13 @@ impl Engine {
         if let Body::Exit { start_ns, .. } = event.body {
             self.on_exit(ProcessId::from_start_ns(event.pid, start_ns), event.at_ns, out);
         }
+    }
+
+    /// When the last threads of a process end at the same time, each may find itself the last.
+    fn is_second_exit(&self, event: &Event) -> bool {
+        let Body::Exit { start_ns, .. } = event.body else { return false };
+        let id = ProcessId::from_start_ns(event.pid, start_ns);
+        self.dead.get(&id.pid).is_some_and(|dead| dead.start_ticks == id.start_ticks)
     }
 
     fn print(&self, event: &Event, heap_change: Option<i64>, out: &mut dyn FnMut(Output<'_>)) {

@@ -39,6 +39,7 @@ fn facts(filters: Filters) -> Start {
 struct World {
     engine: Engine,
     finals: Vec<Snapshot>,
+    printed: Vec<crate::event::EventKind>,
     findings: Vec<(u32, FindingState)>,
 }
 
@@ -46,7 +47,7 @@ impl World {
     fn new(filters: Filters) -> Self {
         let comm = CommPattern::compile(&filters).unwrap();
         let engine = Engine::start(facts(filters), comm, true, &mut |_| {});
-        Self { engine, finals: Vec::new(), findings: Vec::new() }
+        Self { engine, finals: Vec::new(), printed: Vec::new(), findings: Vec::new() }
     }
 
     fn all() -> Self {
@@ -55,8 +56,10 @@ impl World {
 
     fn feed(&mut self, input: &Input) {
         let (finals, findings) = (&mut self.finals, &mut self.findings);
+        let printed = &mut self.printed;
         self.engine.apply(input, &mut |output| match output {
             Output::Final(snapshot) => finals.push(snapshot.clone()),
+            Output::Event(line) => printed.push(line.event.kind()),
             Output::Finding(finding) => findings.push((finding.pid, finding.state)),
             _ => {}
         });
@@ -210,6 +213,15 @@ fn an_address_the_kernel_uses_again_is_another_space() {
     assert_eq!(world.finals[0].anon_mapped_bytes, Some(10 * PAGE));
     world.exec(4.0, 9, 7, "z");
     assert_eq!(world.pages(9), None);
+}
+
+#[test]
+fn threads_that_end_together_end_their_process_once() {
+    let mut world = seeded();
+    world.exit(3.0, 7, 7);
+    world.exit(3.0, 7, 7);
+    let exits = world.printed.iter().filter(|kind| **kind == crate::event::EventKind::Exit);
+    assert_eq!((exits.count(), world.finals.len()), (1, 1));
 }
 
 #[test]
