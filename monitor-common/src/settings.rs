@@ -49,8 +49,8 @@ pub struct Offsets {
     pub dentry_name: u32,
     /// `linux_binprm.filename`
     pub binprm_filename: u32,
-    /// Keeps the structure free of padding where it is embedded.
-    pub reserved: u32,
+    /// `mm_struct.task_size`
+    pub mm_task_size: u32,
 }
 
 /// Which processes' memory is traced: every one.
@@ -105,7 +105,7 @@ pub const ZERO: Settings = Settings {
         dentry_parent: 0,
         dentry_name: 0,
         binprm_filename: 0,
-        reserved: 0,
+        mm_task_size: 0,
     },
     min_mapping_bytes: 0,
     agent_tgid: 0,

@@ -51,11 +51,22 @@ impl Caller {
     /// `mm->start_brk` of the caller, 0 without an address space.
     #[inline(always)]
     pub(crate) fn start_brk(&self) -> u64 {
+        self.of_mm(get!(offsets.mm_start_brk))
+    }
+
+    /// `mm->task_size` of the caller: where its addresses end.
+    #[inline(always)]
+    pub(crate) fn task_size(&self) -> u64 {
+        self.of_mm(get!(offsets.mm_task_size))
+    }
+
+    #[inline(always)]
+    fn of_mm(&self, offset: u32) -> u64 {
         if self.mm == 0 {
             return 0;
         }
         // SAFETY: the verifier still knows that this word is the task's `mm_struct`.
-        unsafe { load(self.mm as *const u64, get!(offsets.mm_start_brk)) }
+        unsafe { load(self.mm as *const u64, offset) }
     }
 }
 

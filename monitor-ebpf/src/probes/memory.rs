@@ -79,8 +79,12 @@ fn on_munmap_enter(ctx: &TracePointContext) {
     if addr & PAGE_MASK != 0 || length == 0 || length < get!(min_mapping_bytes) {
         return;
     }
-    debug!(ctx, "munmap pid {} addr {:x} length {}", tgid, addr, length);
     let caller = Caller::current();
+    let limit = caller.task_size();
+    if addr > limit || length > limit - addr {
+        return;
+    }
+    debug!(ctx, "munmap pid {} addr {:x} length {}", tgid, addr, length);
     record(RawMunmap { header: header::<RawMunmap>(&caller), addr, length });
 }
 

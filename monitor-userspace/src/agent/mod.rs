@@ -11,7 +11,7 @@ mod source;
 
 use std::{fs::File, io, path::PathBuf, thread, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 pub use child::{Gate, exec_gate};
 use mail::{Mail, Mailbox};
 pub use outcome::Outcome;
@@ -24,11 +24,13 @@ use crate::{
     event::{RecordingWriter, Start},
     kernel::Kernel,
     output::Severity,
-    sink::Queue,
+    sink::{Hurry, Queue},
 };
 
-/// How long the last lines may take to get through to a slow reader.
-const LAST_LINES: Duration = Duration::from_millis(700);
+/// How long a slow reader is given for all that waits when the run ends.
+const ALL_LINES: Duration = Duration::from_millis(300);
+/// How long it is given after that for what is not events.
+const LAST_LINES: Duration = Duration::from_millis(300);
 
 /// A run, ready to go.
 #[derive(Debug)]
@@ -69,6 +71,7 @@ impl Run {
         let (post, mailbox) = Mailbox::new().context("make the mailbox")?;
         let (queue, written) = spawn_writer(self.output.as_ref(), post.clone())?;
         let recorder = self.record.as_ref().map(open_recording).transpose()?;
+        let hurry = queue.hurry();
         let mut outlet = Outlet::new(self.form, queue);
         let engine =
             Engine::start(self.start.clone(), self.comm, outlet.wants_events(), &mut |output| {
@@ -115,10 +118,7 @@ impl Run {
             finished.await
         };
         let outcome = ended.context("the engine thread died")??;
-        // The last lines are in the queue; a reader that is stuck does not keep us.
-        if let Ok(Ok(result)) = tokio::time::timeout(LAST_LINES, written).await {
-            result.context("write the output")?;
-        }
+        end_output(written, &hurry).await?;
         if let Some(waiter) = waiter {
             waiter.note_if_running();
         }
@@ -134,6 +134,23 @@ fn open_recording(path: &PathBuf) -> Result<RecordingWriter<io::BufWriter<File>>
 
 /// Hears how writing the output ended.
 type Written = tokio::sync::oneshot::Receiver<io::Result<()>>;
+
+/// Waits for the last lines to be written; a reader that is stuck does not keep us.
+async fn end_output(mut written: Written, hurry: &Hurry) -> Result<()> {
+    let dropped_before = hurry.dropped_lines();
+    let mut ended = tokio::time::timeout(ALL_LINES, &mut written).await;
+    if ended.is_err() {
+        hurry.up();
+        ended = tokio::time::timeout(LAST_LINES, &mut written).await;
+    }
+    let Ok(result) = ended else { bail!("nobody reads the output: its end is not written") };
+    result.context("the writer thread died")?.context("write the output")?;
+    let dropped = hurry.dropped_lines() - dropped_before;
+    if dropped > 0 {
+        tracing::warn!("the output is read too slowly: its last {dropped} events are not written");
+    }
+    Ok(())
+}
 
 /// Starts the thread that writes the output. It ends with the queue, or before that when nobody
 /// reads any more or nothing can be written, and then so does the run.

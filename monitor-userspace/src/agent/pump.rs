@@ -96,7 +96,7 @@ impl Pump {
                 self.next_tick_ns = now_ns + TICK_NS;
                 self.tick(now_ns)?;
             }
-            self.hand_requests()?;
+            self.hand_requests();
             self.outlet.flush();
             if drained == 0 && !self.is_stopping {
                 self.nap(NAP_MS, true)?;
@@ -201,11 +201,15 @@ impl Pump {
     }
 
     /// Carries out what concerns the kernel and hands the rest to the reader.
-    fn hand_requests(&mut self) -> Result<()> {
+    fn hand_requests(&mut self) {
         let mut round = self.engine.take_requests();
         for request in &round {
             match (request, &mut self.source) {
-                (Request::Watch { pid }, Some(source)) => source.kernel.watch(*pid)?,
+                (Request::Watch { pid }, Some(source)) => {
+                    if let Err(error) = source.kernel.watch(*pid) {
+                        tracing::warn!("pid {pid} cannot be watched: {error}");
+                    }
+                }
                 (Request::Unwatch { pid }, Some(source)) => source.kernel.unwatch(*pid),
                 _ => {}
             }
@@ -215,7 +219,6 @@ impl Pump {
         if !round.is_empty() && self.requests.try_send(round).is_ok() {
             self.rounds_open += 1;
         }
-        Ok(())
     }
 
     /// Sleeps until mail comes or, if `ring_too`, the ring holds something. The ring's descriptor
@@ -237,7 +240,7 @@ impl Pump {
         let deadline = Instant::now() + CLOSING;
         self.drain(DRAIN_ALL);
         self.feed(&Input::Closing { now_ns: clock::boot_ns() });
-        self.hand_requests()?;
+        self.hand_requests();
         while self.rounds_open > 0 && Instant::now() < deadline {
             self.nap(BREATH_MS, false)?;
             self.drain(DRAIN);

@@ -23,6 +23,7 @@ impl Engine {
             return;
         }
         let mut heap_change = None;
+        let mut is_let_go = false;
         match event.body {
             Body::Mmap { .. } | Body::Munmap { .. } | Body::Mremap { .. } | Body::Brk { .. } => {
                 heap_change = self.on_memory(event);
@@ -30,14 +31,19 @@ impl Engine {
             Body::Fork { child, child_ppid, child_start_ns, child_mm, comm, .. } => {
                 let birth =
                     Birth { child, ppid: child_ppid, start_ns: child_start_ns, mm: child_mm, comm };
-                self.on_fork(event, &birth);
+                self.on_fork(event, &birth, out);
             }
-            Body::Exec { start_ns, comm, .. } => self.on_exec(event, start_ns, comm),
+            Body::Exec { start_ns, comm, .. } => {
+                is_let_go = !self.on_exec(event, start_ns, comm, out);
+            }
             Body::Rename { pid, comm } => self.on_rename(pid, comm),
             // The line is printed while the process is still known.
             Body::Exit { .. } => {}
         }
         self.print(event, heap_change, out);
+        if is_let_go {
+            self.let_go(event.pid, event.at_ns, out);
+        }
         if let Body::Exit { start_ns, .. } = event.body {
             self.on_exit(ProcessId::from_start_ns(event.pid, start_ns), event.at_ns, out);
         }
@@ -55,6 +61,11 @@ impl Engine {
             return;
         }
         let process = self.table.get(event.pid);
+        // To pick processes by name the kernel side tells of all; only the picked are anybody's
+        // business.
+        if process.is_none() && self.is_scoped() {
+            return;
+        }
         out(Output::Event(&EventLine {
             seq: self.counts.events,
             clock: self.clock,
@@ -81,14 +92,18 @@ impl Engine {
         Some(result as i64 - before as i64)
     }
 
-    fn on_fork(&mut self, event: &Event, birth: &Birth) {
+    fn on_fork(&mut self, event: &Event, birth: &Birth, out: &mut dyn FnMut(Output<'_>)) {
         self.table.bind(event.pid, event.mm, event.at_ns);
         let comm = birth.comm.to_text();
+        if let Some(earlier) = self.table.get(birth.child) {
+            // Its pid is used again, so it ended unseen.
+            self.on_exit(earlier.id, event.at_ns, out);
+        }
         let Some(watch) = self.watch_of(birth.child, &comm, event.pid) else { return };
         let key = SpaceKey::of_mm(birth.mm);
-        // Only followed children are traced from birth; others from when the kernel side is told,
-        // so that what they inherit is read then.
-        let is_traced = !self.is_scoped() || self.facts.filters.follow;
+        // Only followed children are traced from birth, if their parent surely was when it forked;
+        // others from when the kernel side is told, so that what they inherit is read then.
+        let is_traced = !self.is_scoped() || (self.facts.filters.follow && self.comm.is_none());
         if birth.mm != event.mm {
             let space = match self.table.space_of(event.pid) {
                 Some(parent) if is_traced => parent.forked(event.at_ns),
@@ -101,33 +116,36 @@ impl Engine {
             id: ProcessId::from_start_ns(birth.child, birth.start_ns),
             ..Process::new(birth.child, comm, event.at_ns, key).watched(watch)
         });
-        self.growths.remove(&birth.child);
         if !is_traced {
             self.requests.watch(birth.child);
         }
         self.seed_if_named(birth.child, event.at_ns);
     }
 
-    fn on_exec(&mut self, event: &Event, start_ns: u64, comm: Comm) {
+    /// Gives a process its new program; says whether it is still watched.
+    fn on_exec(
+        &mut self,
+        event: &Event,
+        start_ns: u64,
+        comm: Comm,
+        out: &mut dyn FnMut(Output<'_>),
+    ) -> bool {
         let comm = comm.to_text();
         let key = SpaceKey::of_mm(event.mm);
         if self.table.get(event.pid).is_none() {
             // Nobody's child as far as we know: picked by name, or its fork was lost.
             self.discover(event.pid, &comm, 0, event.at_ns, SpaceKey::provisional(event.pid));
         }
-        if self.table.get(event.pid).is_none() {
-            return;
-        }
+        let Some(known) = self.table.get(event.pid) else { return true };
+        let (ppid, before) = (known.ppid, known.watch);
+        // Another program: what the last one did says nothing about it.
+        self.end_growths(event.pid, event.at_ns, out);
+        // Following is for life, whatever becomes of the parent.
+        let is_followed = self.facts.filters.follow && before == Watch::Named;
+        let watch = if is_followed { Some(before) } else { self.watch_of(event.pid, &comm, ppid) };
+        let Some(watch) = watch else { return false };
         self.table.install_space(key, Space::unseeded(event.at_ns));
         self.table.move_to(event.pid, key, event.at_ns);
-        let ppid = self.table.get(event.pid).map_or(0, |process| process.ppid);
-        let Some(watch) = self.watch_of(event.pid, &comm, ppid) else {
-            // It had the name of a watched one only until now, from its parent.
-            self.requests.unwatch(event.pid);
-            self.table.remove(event.pid);
-            self.growths.remove(&event.pid);
-            return;
-        };
         if let Some(process) = self.table.get_mut(event.pid) {
             process.id = ProcessId::from_start_ns(event.pid, start_ns);
             process.comm = comm;
@@ -139,8 +157,16 @@ impl Engine {
             process.due_ns = process.first_look_ns();
         }
         self.seed_if_named(event.pid, event.at_ns);
-        // Another program: what the last one did says nothing about it.
-        self.growths.remove(&event.pid);
+        true
+    }
+
+    /// Watches a process no longer: it had the name of a watched one until now, from its parent.
+    fn let_go(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        if let Some(snapshot) = self.snapshot_at(pid, at_ns, true) {
+            out(Output::Final(&snapshot));
+        }
+        self.table.remove(pid);
+        self.requests.unwatch(pid);
     }
 
     fn on_rename(&mut self, pid: u32, comm: Comm) {
@@ -196,6 +222,10 @@ impl Engine {
         }
         self.end_growths(id.pid, at_ns, out);
         self.table.remove(id.pid);
+        if self.is_scoped() {
+            // The kernel side forgets it by itself, unless it was told of it after its end.
+            self.requests.unwatch(id.pid);
+        }
         if self.dead.len() >= REMEMBERED_DEAD {
             self.dead.retain(|_, dead| dead.at_ns + LONGEST_READING_NS > at_ns);
         }

@@ -133,8 +133,6 @@ pub(super) fn next_look_ns(at_ns: u64, idle_rounds: u8) -> u64 {
 impl Engine {
     /// Fills the list of requests for this tick. A replay calls this too: asking changes state.
     pub(super) fn schedule(&mut self, now_ns: u64) {
-        // Answered or not, the last tick's requests are old; watches are never dropped.
-        self.requests.pending.retain(Request::is_for_kernel);
         self.requests.earn(now_ns);
         if now_ns >= self.requests.next_host_ns {
             self.requests.next_host_ns = now_ns + LOOK_NS;
@@ -210,7 +208,7 @@ impl Engine {
             return false;
         }
         let every_ns = if has_events { CHECK_NS + stagger_ns } else { CHECK_PROC_ONLY_NS };
-        if space.log_since_ns().is_none() {
+        if space.log_started_ns().is_none() {
             let is_due = needs_check(space, now_ns, every_ns, corrects) && may_start;
             if is_due {
                 space.start_log(now_ns);
@@ -218,7 +216,9 @@ impl Engine {
             return is_due;
         }
         // The log must reach back a second before the reading, for releases still under way.
-        let ready = space.log_since_ns().is_some_and(|since| now_ns >= since + OpLog::LOOKBACK_NS);
+        // Where so much happens that it cannot, a shorter reach is worth more than no reading.
+        let ready =
+            space.log_started_ns().is_some_and(|start| now_ns >= start + OpLog::LOOKBACK_NS);
         if ready {
             space.asked_ns = now_ns;
             self.requests.pending.push(Request::Space { pid });

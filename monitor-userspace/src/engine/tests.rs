@@ -326,6 +326,64 @@ fn a_name_is_followed_to_who_has_it_and_no_further() {
 }
 
 #[test]
+fn a_followed_child_is_followed_for_life() {
+    let filters = Filters { pids: vec![7], follow: true, ..Filters::default() };
+    let mut world = World::new(filters);
+    world.exec(1.0, 7, 7, "x");
+    world.fork(2.0, (7, 7), (8, 8));
+    world.exit(3.0, 7, 7);
+    world.exec(4.0, 8, 9, "y");
+    world.maps(5.0, 8, &[(1, 4)]);
+    assert_eq!(world.pages(8), Some(3));
+}
+
+#[test]
+fn who_picks_by_name_hears_of_nobody_else_and_reads_what_children_inherit() {
+    let filters = Filters { comm: Some("^x$".into()), follow: true, ..Filters::default() };
+    let mut world = World::new(filters);
+    world.exec(1.0, 5, 5, "other");
+    world.fork(1.5, (5, 5), (6, 6));
+    assert_eq!(world.printed, []);
+    world.exec(2.0, 7, 7, "x");
+    world.maps(3.0, 7, &[(10, 20)]);
+    world.fork(4.0, (7, 7), (8, 8));
+    // Its parent may have forked before the kernel side was told of it.
+    assert_eq!(world.pages(8), None);
+    let requests = world.engine.take_requests();
+    assert!(requests.contains(&Request::Watch { pid: 8 }), "{requests:?}");
+    assert!(requests.contains(&Request::Space { pid: 8 }), "{requests:?}");
+}
+
+#[test]
+fn a_request_to_read_at_once_survives_the_tick() {
+    let filters = Filters { pids: vec![7], ..Filters::default() };
+    let mut world = World::new(filters);
+    world.exec(1.0, 7, 7, "x");
+    world.feed(&Input::Tick { now_ns: SECOND });
+    assert!(world.engine.take_requests().contains(&Request::Space { pid: 7 }));
+}
+
+#[test]
+fn after_a_loss_the_old_accuracy_is_not_repeated() {
+    let mut world = seeded();
+    world.feed(&Input::Closing { now_ns: 3 * SECOND });
+    world.maps(3.5, 7, &[(10, 20)]);
+    assert!(world.engine.snapshot(7, false).unwrap().accuracy.is_some());
+    world.feed(&Input::Loss(Loss { memory: 1, ..Loss::default() }));
+    assert!(world.engine.snapshot(7, false).unwrap().accuracy.is_none());
+}
+
+#[test]
+fn another_program_ends_the_findings_of_the_last() {
+    let mut world = seeded();
+    for round in 0..40_u64 {
+        world.look(5.0 * (round + 1) as f64, 7, 'S', (50 + 5 * round) << 20);
+    }
+    world.exec(250.0, 7, 8, "y");
+    assert_eq!(world.findings.last(), Some(&(7, FindingState::Resolved)));
+}
+
+#[test]
 fn a_leak_opens_and_its_end_resolves_it() {
     let mut world = seeded();
     for round in 0..40_u64 {

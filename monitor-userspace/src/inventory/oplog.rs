@@ -53,7 +53,9 @@ pub enum MemOp {
 /// Operations on one address space with their times, oldest first; bounded.
 #[derive(Clone, Debug)]
 pub struct OpLog {
-    /// From when on nothing is missing, in nanoseconds since boot.
+    /// When it was started, in nanoseconds since boot.
+    started_ns: u64,
+    /// From when on nothing is missing: later, where old operations had to go.
     since_ns: u64,
     ops: VecDeque<(u64, MemOp)>,
 }
@@ -67,12 +69,12 @@ impl OpLog {
 
     /// A log that misses nothing from `now_ns` on.
     pub fn new(now_ns: u64) -> Self {
-        Self { since_ns: now_ns, ops: VecDeque::new() }
+        Self { started_ns: now_ns, since_ns: now_ns, ops: VecDeque::new() }
     }
 
-    /// From when on nothing is missing.
-    pub fn since_ns(&self) -> u64 {
-        self.since_ns
+    /// When it was started, in nanoseconds since boot.
+    pub fn started_ns(&self) -> u64 {
+        self.started_ns
     }
 
     /// Notes an operation. At the cap the oldest goes, and the log starts later.

@@ -127,6 +127,8 @@ impl Space {
             read_ns: self.read_ns,
             last_brk: self.last_brk,
             vmas: self.vmas,
+            // Ranges that fork leaves out (MADV_DONTFORK) show as a difference to the parent's.
+            unlisted_bytes: self.unlisted_bytes,
             ..Self::unseeded(now_ns)
         }
     }
@@ -151,9 +153,10 @@ impl Space {
         self.is_seeded && self.is_exact
     }
 
-    /// Notes that events were missed.
+    /// Notes that events were missed: how right it is is not known until it was read again.
     pub fn mark_inexact(&mut self) {
         self.is_exact = false;
+        self.accuracy = None;
     }
 
     /// Starts keeping operations, so that a reading can be merged a second later.
@@ -163,9 +166,9 @@ impl Space {
         }
     }
 
-    /// From when on operations are kept, if they are.
-    pub fn log_since_ns(&self) -> Option<u64> {
-        self.log.as_ref().map(OpLog::since_ns)
+    /// When operations began to be kept, if they are.
+    pub fn log_started_ns(&self) -> Option<u64> {
+        self.log.as_ref().map(OpLog::started_ns)
     }
 
     /// Applies an operation.
@@ -249,7 +252,7 @@ pub fn mem_op(body: &Body, facts: &Start) -> Option<MemOp> {
             })
         }
         Body::Munmap { addr, length } => {
-            Some(MemOp::Unmap { start: addr, end: addr.saturating_add(up(length)?) })
+            Some(MemOp::Unmap { start: addr, end: addr.checked_add(up(length)?)? })
         }
         Body::Mremap { old_addr, old_length, new_length, flags, result } => {
             let new_start = address(result)?;

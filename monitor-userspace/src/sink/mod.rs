@@ -7,7 +7,7 @@ mod table;
 
 pub use human::Plain;
 pub use json::Json;
-pub use queue::{Queue, QueueReader};
+pub use queue::{Hurry, Queue, QueueReader};
 pub use table::Live;
 
 use crate::output::Output;

@@ -6,7 +6,7 @@ use std::{
     io::{self, Write},
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
 };
@@ -20,16 +20,49 @@ const RESERVED_BYTES: usize = 8 << 20;
 /// Batches waiting at most.
 const MAX_BATCHES: usize = 4096;
 
+/// Lines, and whether they are nothing but events.
+#[derive(Debug)]
+struct Batch {
+    text: Bytes,
+    is_droppable: bool,
+}
+
 #[derive(Debug, Default)]
 struct Shared {
     waiting_bytes: AtomicUsize,
     dropped_lines: AtomicU64,
+    is_hurried: AtomicBool,
+}
+
+impl Shared {
+    fn drop_batch(&self, text: &[u8]) {
+        let lines = text.split(|byte| *byte == b'\n').count() as u64 - 1;
+        self.dropped_lines.fetch_add(lines, Ordering::Relaxed);
+    }
+}
+
+/// Tells the emptying end that time is short.
+#[derive(Clone, Debug)]
+pub struct Hurry {
+    shared: Arc<Shared>,
+}
+
+impl Hurry {
+    /// From now on events are dropped instead of written, so that what was said last gets through.
+    pub fn up(&self) {
+        self.shared.is_hurried.store(true, Ordering::Relaxed);
+    }
+
+    /// Lines dropped so far.
+    pub fn dropped_lines(&self) -> u64 {
+        self.shared.dropped_lines.load(Ordering::Relaxed)
+    }
 }
 
 /// The filling end.
 #[derive(Debug)]
 pub struct Queue {
-    batches: SyncSender<Bytes>,
+    batches: SyncSender<Batch>,
     shared: Arc<Shared>,
     batch: BytesMut,
 }
@@ -37,7 +70,7 @@ pub struct Queue {
 /// The emptying end.
 #[derive(Debug)]
 pub struct QueueReader {
-    batches: Receiver<Bytes>,
+    batches: Receiver<Batch>,
     shared: Arc<Shared>,
 }
 
@@ -66,30 +99,30 @@ impl Queue {
         if self.batch.is_empty() {
             return;
         }
-        let batch = self.batch.split().freeze();
+        let text = self.batch.split().freeze();
         let limit = if droppable { MAX_WAITING_BYTES - RESERVED_BYTES } else { MAX_WAITING_BYTES };
         let waiting = self.shared.waiting_bytes.load(Ordering::Relaxed);
-        if waiting + batch.len() > limit {
-            return self.drop_batch(&batch);
+        if waiting + text.len() > limit {
+            return self.shared.drop_batch(&text);
         }
-        self.shared.waiting_bytes.fetch_add(batch.len(), Ordering::Relaxed);
-        match self.batches.try_send(batch) {
+        self.shared.waiting_bytes.fetch_add(text.len(), Ordering::Relaxed);
+        match self.batches.try_send(Batch { text, is_droppable: droppable }) {
             Ok(()) => {}
             Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) => {
-                self.shared.waiting_bytes.fetch_sub(batch.len(), Ordering::Relaxed);
-                self.drop_batch(&batch);
+                self.shared.waiting_bytes.fetch_sub(batch.text.len(), Ordering::Relaxed);
+                self.shared.drop_batch(&batch.text);
             }
         }
+    }
+
+    /// For whoever ends the run.
+    pub fn hurry(&self) -> Hurry {
+        Hurry { shared: Arc::clone(&self.shared) }
     }
 
     /// Lines dropped so far.
     pub fn dropped_lines(&self) -> u64 {
         self.shared.dropped_lines.load(Ordering::Relaxed)
-    }
-
-    fn drop_batch(&self, batch: &[u8]) {
-        let lines = batch.split(|byte| *byte == b'\n').count() as u64 - 1;
-        self.shared.dropped_lines.fetch_add(lines, Ordering::Relaxed);
     }
 }
 
@@ -99,8 +132,12 @@ impl QueueReader {
     pub fn run(self, mut out: impl Write) -> io::Result<()> {
         loop {
             let Ok(batch) = self.batches.recv() else { return out.flush() };
-            let written = out.write_all(&batch).and_then(|()| out.flush());
-            self.shared.waiting_bytes.fetch_sub(batch.len(), Ordering::Relaxed);
+            self.shared.waiting_bytes.fetch_sub(batch.text.len(), Ordering::Relaxed);
+            if batch.is_droppable && self.shared.is_hurried.load(Ordering::Relaxed) {
+                self.shared.drop_batch(&batch.text);
+                continue;
+            }
+            let written = out.write_all(&batch.text).and_then(|()| out.flush());
             match written {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 other => other?,
@@ -124,6 +161,21 @@ mod tests {
         let mut out = Vec::new();
         reader.run(&mut out).unwrap();
         assert_eq!(out, b"a\nb\nc\n");
+    }
+
+    #[test]
+    fn in_a_hurry_events_give_way_to_what_was_said_last() {
+        let (mut queue, reader) = Queue::new();
+        for (line, is_event) in [("event\n", true), ("summary\n", false)] {
+            queue.put(line.as_bytes());
+            queue.flush(is_event);
+        }
+        let hurry = queue.hurry();
+        hurry.up();
+        drop(queue);
+        let mut out = Vec::new();
+        reader.run(&mut out).unwrap();
+        assert_eq!((out.as_slice(), hurry.dropped_lines()), (&b"summary\n"[..], 1));
     }
 
     #[test]

@@ -29,6 +29,6 @@ pub fn kernel_offsets(btf: &Btf<'_>) -> Result<Offsets, BtfError> {
         dentry_parent: of("dentry.d_parent")?,
         dentry_name: of("dentry.d_name.name")?,
         binprm_filename: of("linux_binprm.filename")?,
-        reserved: 0,
+        mm_task_size: of("mm_struct.task_size")?,
     })
 }
