@@ -98,13 +98,11 @@ impl Engine {
             return;
         }
         let unlisted = reading.virtual_bytes as i64 - totals.all() as i64;
-        match space.unlisted_bytes {
-            Some(before) if before != unlisted => {
-                space.is_suspect = true;
-                space.unlisted_bytes = Some(unlisted);
-            }
-            _ => space.unlisted_bytes = Some(unlisted),
-        }
+        // More held than mapped: fork left ranges out (MADV_DONTFORK), or a release was missed.
+        let is_impossible = unlisted < 0;
+        let has_moved = space.unlisted_bytes.is_some_and(|before| before != unlisted);
+        space.is_suspect |= is_impossible || has_moved;
+        space.unlisted_bytes = Some(unlisted);
     }
 
     /// Feeds the series of a process and reports what came of it.

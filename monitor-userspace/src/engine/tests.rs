@@ -364,6 +364,14 @@ fn a_request_to_read_at_once_survives_the_tick() {
 }
 
 #[test]
+fn more_held_than_mapped_is_looked_into() {
+    let mut world = seeded();
+    world.mmap(2.5, (7, 7), 1 << 20, 1 << 20);
+    world.look(5.0, 7, 'S', PAGE);
+    assert!(world.engine.table.space_of(7).unwrap().is_suspect);
+}
+
+#[test]
 fn after_a_loss_the_old_accuracy_is_not_repeated() {
     let mut world = seeded();
     world.feed(&Input::Closing { now_ns: 3 * SECOND });
