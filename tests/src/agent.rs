@@ -133,7 +133,9 @@ impl Agent {
     /// Waits for an end that comes by itself.
     pub fn finish(mut self, limit: Duration) -> Run {
         let status = self.wait(limit);
-        let (text, stdout, stderr) = (self.read("lines"), self.read("stdout"), self.stderr());
+        let (stdout, stderr) = (self.read("stdout"), self.stderr());
+        // Who is killed may leave half a line; who ends by itself may not.
+        let text = if status.code().is_some() { self.read("lines") } else { self.text() };
         Run { status: status.code(), lines: parse_lines(&text), text, stdout, stderr }
     }
 
