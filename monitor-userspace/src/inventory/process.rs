@@ -117,11 +117,6 @@ impl ProcessTable {
         self.spaces.get_mut(&self.processes.get(&pid)?.space)
     }
 
-    /// The space with this key, to change.
-    pub fn space_mut(&mut self, key: SpaceKey) -> Option<&mut Space> {
-        self.spaces.get_mut(&key)
-    }
-
     /// All pids, ascending: outputs go through them in this order, whatever the table's.
     pub fn pids(&self) -> Vec<u32> {
         let mut pids: Vec<u32> = self.processes.keys().copied().collect();

@@ -138,11 +138,6 @@ impl Space {
         self.is_seeded.then(|| self.mappings.totals())
     }
 
-    /// The ranges; empty until it was read once.
-    pub fn mappings(&self) -> &Mappings {
-        &self.mappings
-    }
-
     /// Whether it was read once.
     pub fn is_seeded(&self) -> bool {
         self.is_seeded
