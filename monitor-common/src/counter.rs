@@ -4,29 +4,30 @@ use crate::record::Family;
 
 /// Index into the per-CPU array [`crate::map::COUNTERS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
 pub enum Counter {
-    /// Records of family memory that found the ring full.
-    LostMemory = 0,
-    /// Records of family process that found the ring full.
-    LostProcess = 1,
-    /// Failed acquisitions and replacements of family memory.
-    FailedMemory = 2,
+    /// Records of a family that found the ring full.
+    Lost(Family),
+    /// Failed acquisitions and replacements of a family.
+    Failed(Family),
     /// A program could not read what it needed of a kernel structure; its event is lost.
-    ReadError = 3,
+    ReadError,
     /// [`crate::map::WATCHED`] was full, so a followed child is not watched.
-    WatchedFull = 4,
+    WatchedFull,
 }
+
+const FAMILIES: u32 = Family::ALL.len() as u32;
 
 impl Counter {
     /// How many counters there are: the size of the array.
-    pub const COUNT: u32 = 5;
+    pub const COUNT: u32 = 2 * FAMILIES + 2;
 
-    /// The counter of records of `family` that found no room in the ring.
-    pub const fn lost(family: Family) -> Self {
-        match family {
-            Family::Memory => Self::LostMemory,
-            Family::Process => Self::LostProcess,
+    /// Place in the array.
+    pub const fn index(self) -> u32 {
+        match self {
+            Self::Lost(family) => family as u32,
+            Self::Failed(family) => FAMILIES + family as u32,
+            Self::ReadError => 2 * FAMILIES,
+            Self::WatchedFull => 2 * FAMILIES + 1,
         }
     }
 }

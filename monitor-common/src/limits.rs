@@ -6,6 +6,9 @@ pub const COMM_LEN: usize = 16;
 /// Bytes kept of the path given to execve. Longer paths are cut; the event says so.
 pub const FILENAME_LEN: usize = 256;
 
+/// Words of descriptor bits in fork and exec records: 1,024 descriptors, the usual soft limit.
+pub const OPEN_WORDS: usize = 16;
+
 /// Bytes of the ring buffer. 4 MiB hold about 50,000 mmap records: at 300,000 events a second
 /// that is 160 ms, six times the reader's longest pause.
 pub const RING_BYTES: u32 = 4 << 20;

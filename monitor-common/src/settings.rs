@@ -51,12 +51,55 @@ pub struct Offsets {
     pub binprm_filename: u32,
     /// `mm_struct.task_size`
     pub mm_task_size: u32,
+    /// `fdtable.open_fds`
+    pub fdt_open_fds: u32,
+    /// `file.private_data`
+    pub file_private_data: u32,
+    /// `inode.i_mode`
+    pub inode_mode: u32,
+    /// `inode.i_ino`
+    pub inode_ino: u32,
+    /// `inode.i_sb`
+    pub inode_sb: u32,
+    /// `super_block.s_magic`
+    pub sb_magic: u32,
+    /// `socket.sk`
+    pub socket_sk: u32,
+    /// `socket_alloc.vfs_inode`
+    pub socket_alloc_inode: u32,
+    /// `sock.sk_socket`
+    pub sk_socket: u32,
+    /// `sock.sk_type`
+    pub sk_type: u32,
+    /// `sock_common.skc_family`
+    pub skc_family: u32,
+    /// `sock_common.skc_state`
+    pub skc_state: u32,
+    /// `sock_common.skc_dport`
+    pub skc_dport: u32,
+    /// `sock_common.skc_num`
+    pub skc_num: u32,
+    /// `sock_common.skc_rcv_saddr`
+    pub skc_rcv_saddr: u32,
+    /// `sock_common.skc_daddr`
+    pub skc_daddr: u32,
+    /// `sock_common.skc_v6_rcv_saddr`, 0 in a kernel without IPv6
+    pub skc_v6_rcv_saddr: u32,
+    /// `sock_common.skc_v6_daddr`, 0 in a kernel without IPv6
+    pub skc_v6_daddr: u32,
 }
 
 /// Which processes' memory is traced: every one.
 pub const SCOPE_ALL: u32 = 0;
 /// Which processes' memory is traced: those in [`crate::map::WATCHED`].
 pub const SCOPE_WATCHED: u32 = 1;
+
+/// No call stacks.
+pub const STACKS_OFF: u32 = 0;
+/// Call stacks of large anonymous mappings and of heap growth.
+pub const STACKS_MEMORY: u32 = 1;
+/// Those, and of every descriptor, socket and timer made.
+pub const STACKS_ALL: u32 = 2;
 
 /// Filters and facts, fixed for the life of the programs.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -66,6 +109,8 @@ pub struct Settings {
     pub offsets: Offsets,
     /// Mappings smaller than this many bytes emit nothing (mmap and munmap); 0 traces all.
     pub min_mapping_bytes: u64,
+    /// A call stack is taken of anonymous mappings of at least this many bytes.
+    pub stack_min_bytes: u64,
     /// Thread-group id of the agent, whose own calls are never traced.
     pub agent_tgid: u32,
     /// [`SCOPE_ALL`] or [`SCOPE_WATCHED`].
@@ -77,8 +122,8 @@ pub struct Settings {
     pub process_unscoped: u32,
     /// 1: failed calls are emitted too; they are counted always.
     pub failed: u32,
-    /// Keeps the structure free of padding.
-    pub reserved: u32,
+    /// Which call stacks are taken: [`STACKS_OFF`], [`STACKS_MEMORY`] or [`STACKS_ALL`].
+    pub stacks: u32,
 }
 
 /// All zero: what the object holds until userspace patches it.
@@ -106,12 +151,31 @@ pub const ZERO: Settings = Settings {
         dentry_name: 0,
         binprm_filename: 0,
         mm_task_size: 0,
+        fdt_open_fds: 0,
+        file_private_data: 0,
+        inode_mode: 0,
+        inode_ino: 0,
+        inode_sb: 0,
+        sb_magic: 0,
+        socket_sk: 0,
+        socket_alloc_inode: 0,
+        sk_socket: 0,
+        sk_type: 0,
+        skc_family: 0,
+        skc_state: 0,
+        skc_dport: 0,
+        skc_num: 0,
+        skc_rcv_saddr: 0,
+        skc_daddr: 0,
+        skc_v6_rcv_saddr: 0,
+        skc_v6_daddr: 0,
     },
     min_mapping_bytes: 0,
+    stack_min_bytes: 0,
     agent_tgid: 0,
     scope: SCOPE_ALL,
     follow: 0,
     process_unscoped: 0,
     failed: 0,
-    reserved: 0,
+    stacks: STACKS_OFF,
 };

@@ -151,8 +151,14 @@ pub enum OnOff {
 /// A family as named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EventFamily {
-    /// Mappings and heap.
+    /// Mappings, heap and shared memory.
     Memory,
+    /// POSIX timers, interval timers and timerfds.
+    Timer,
+    /// Sockets and the states of TCP.
+    Socket,
+    /// Descriptors of every other kind, and how they are copied and closed.
+    Descriptor,
     /// Birth, exec and death of processes.
     Process,
     /// No events at all.

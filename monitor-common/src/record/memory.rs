@@ -6,35 +6,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::RawHeader;
 
-/// What kind of file a mapping shows, as far as it decides the mapping's class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum FileKind {
-    /// No file: anonymous.
-    None = 0,
-    /// A file with a path, or a device.
-    Path = 1,
-    /// A memfd: memory that only descriptors name.
-    Memfd = 2,
-    /// `/dev/zero`, whose shared mappings are shared memory without a file.
-    DevZero = 3,
-    /// The descriptor was gone or could not be read when the call returned.
-    Unknown = 4,
-}
-
-impl FileKind {
-    /// Total conversion from the wire; what is not known is [`FileKind::Unknown`].
-    pub const fn from_raw(raw: u32) -> Self {
-        match raw {
-            0 => Self::None,
-            1 => Self::Path,
-            2 => Self::Memfd,
-            3 => Self::DevZero,
-            _ => Self::Unknown,
-        }
-    }
-}
-
 /// mmap at its return.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]

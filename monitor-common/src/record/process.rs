@@ -3,7 +3,42 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::RawHeader;
-use crate::limits::{COMM_LEN, FILENAME_LEN};
+use crate::limits::{COMM_LEN, FILENAME_LEN, OPEN_WORDS};
+
+/// Which descriptors of a table are open, as far as the record has room for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct OpenSet {
+    /// Bit `n % 64` of word `n / 64`: descriptor `n` is open.
+    pub words: [u64; OPEN_WORDS],
+    /// How many descriptors the table has room for; above [`OpenSet::CAPACITY`] the rest is not
+    /// known. 0 where it could not be read.
+    pub slots: u32,
+    /// Keeps the record free of padding.
+    pub reserved: u32,
+}
+
+impl OpenSet {
+    /// Descriptors it has room for.
+    pub const CAPACITY: u32 = 64 * OPEN_WORDS as u32;
+
+    /// Nothing known.
+    pub const UNKNOWN: Self = Self { words: [0; OPEN_WORDS], slots: 0, reserved: 0 };
+
+    /// Whether a descriptor is open; `None` where that is not known.
+    pub const fn has(&self, fd: u32) -> Option<bool> {
+        if self.slots == 0 || fd >= Self::CAPACITY {
+            return None;
+        }
+        Some(self.words[(fd / 64) as usize] >> (fd % 64) & 1 == 1)
+    }
+
+    /// How many are open; `None` where not all are known.
+    pub fn count(&self) -> Option<u32> {
+        let is_whole = self.slots != 0 && self.slots <= Self::CAPACITY;
+        is_whole.then(|| self.words.iter().map(|word| word.count_ones()).sum())
+    }
+}
 
 /// A process was made; the header is its maker's.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -23,6 +58,8 @@ pub struct RawFork {
     pub child_ppid: u32,
     /// The child's name, NUL-padded.
     pub comm: [u8; COMM_LEN],
+    /// What the child's table holds.
+    pub open: OpenSet,
 }
 
 /// execve succeeded; the header shows the new address space.
@@ -42,6 +79,8 @@ pub struct RawExec {
     pub comm: [u8; COMM_LEN],
     /// The path given to execve, cut to its first bytes.
     pub filename: [u8; FILENAME_LEN],
+    /// What the table holds now that the close-on-exec descriptors are closed.
+    pub open: OpenSet,
 }
 
 /// The last thread of a process ended. Some kernels have already dropped the address space, so

@@ -130,7 +130,7 @@ impl Reader {
 
     fn host(&mut self) {
         match self.proc.host_reading() {
-            Ok(reading) => self.batch.push(Input::Host(reading)),
+            Ok(reading) => self.batch.push(Input::Host(Box::new(reading))),
             Err(error) => tracing::warn!("{error}"),
         }
         let now_ns = clock::boot_ns();

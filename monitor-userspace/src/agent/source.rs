@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use monitor_common::Counter;
 
 use crate::{
-    event::Loss,
+    event::{Family, Loss},
     kernel::{Counters, Kernel, LogPump, Ring},
 };
 
@@ -30,13 +30,14 @@ impl Source {
         let total = |counter| {
             self.counters.total(counter).with_context(|| format!("read counter {counter:?}"))
         };
-        Ok(Loss {
-            memory: total(Counter::LostMemory)?,
-            process: total(Counter::LostProcess)?,
-            failed: total(Counter::FailedMemory)?,
-            read_errors: total(Counter::ReadError)?,
-            ..Loss::default()
-        })
+        let mut loss = Loss::default();
+        for family in Family::ALL {
+            loss.lost[family as usize] = total(Counter::Lost(family))?;
+            loss.failed[family as usize] = total(Counter::Failed(family))?;
+        }
+        loss.read_errors = total(Counter::ReadError)?;
+        loss.unwatched = total(Counter::WatchedFull)?;
+        Ok(loss)
     }
 
     /// What was lost since this was last asked; `None` if nothing. `decode_errors` is the total of
@@ -44,13 +45,14 @@ impl Source {
     pub(super) fn new_loss(&mut self, at_ns: u64, decode_errors: u64) -> Result<Option<Loss>> {
         let total = Loss { decode_errors, ..self.totals()? };
         let last = std::mem::replace(&mut self.reported, total);
+        let since = |now: [u64; _], then: [u64; _]| std::array::from_fn(|at| now[at] - then[at]);
         let loss = Loss {
             at_ns: 0,
-            memory: total.memory - last.memory,
-            process: total.process - last.process,
+            lost: since(total.lost, last.lost),
+            failed: since(total.failed, last.failed),
             decode_errors: total.decode_errors - last.decode_errors,
-            failed: total.failed - last.failed,
             read_errors: total.read_errors - last.read_errors,
+            unwatched: total.unwatched - last.unwatched,
         };
         Ok((loss != Loss::default()).then_some(Loss { at_ns, ..loss }))
     }

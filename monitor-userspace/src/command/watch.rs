@@ -76,9 +76,14 @@ pub(super) fn form_of(cli: &Cli) -> Form {
 fn families_of(cli: &Cli) -> Vec<Family> {
     let Some(chosen) = &cli.events else { return Family::ALL.to_vec() };
     let has = |family| chosen.contains(&family);
-    let memory = has(EventFamily::Memory).then_some(Family::Memory);
-    let process = has(EventFamily::Process).then_some(Family::Process);
-    memory.into_iter().chain(process).collect()
+    let named = |family: &Family| match family {
+        Family::Memory => has(EventFamily::Memory),
+        Family::Timer => has(EventFamily::Timer),
+        Family::Socket => has(EventFamily::Socket),
+        Family::Descriptor => has(EventFamily::Descriptor),
+        Family::Process => has(EventFamily::Process),
+    };
+    Family::ALL.into_iter().filter(named).collect()
 }
 
 fn filters_of(cli: &Cli) -> Filters {
@@ -164,7 +169,8 @@ fn settings_of(cli: &Cli) -> Result<Settings> {
         follow: u32::from(cli.follow),
         process_unscoped: u32::from(cli.comm.is_some()),
         failed: u32::from(cli.failed),
-        reserved: 0,
+        stack_min_bytes: 0,
+        stacks: 0,
     })
 }
 
@@ -209,6 +215,8 @@ fn start_of(
         privilege: if cli.no_ebpf { Privilege::ProcOnly } else { Privilege::Full },
         filters,
         reconcile: cli.reconcile == OnOff::On,
+        stacks: crate::event::StackChoice::Off,
+        max_memory_bytes: 1 << 28,
         interval_ns: u64::try_from(cli.interval.as_nanos()).unwrap_or(u64::MAX),
         agent_pid: std::process::id(),
         command_pid: gate.map(Gate::pid),

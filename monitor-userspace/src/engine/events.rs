@@ -37,6 +37,7 @@ impl Engine {
                 is_let_go = !self.on_exec(event, start_ns, comm, out);
             }
             Body::Rename { pid, comm } => self.on_rename(pid, comm),
+            Body::Call(_) | Body::Close { .. } | Body::TcpState(_) | Body::Stack(_) => {}
             // The line is printed while the process is still known.
             Body::Exit { .. } => {}
         }

@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 pub use scope::CommPattern;
 
 use crate::{
-    event::{Input, Loss, SelfReading, Start},
+    event::{Family, Input, Loss, SelfReading, Start},
     inventory::ProcessTable,
     output::{Header, Output, Severity, WallClock},
     rule::Growths,
@@ -122,7 +122,8 @@ impl Engine {
             Input::Loss(loss) => self.on_loss(*loss),
             Input::Proc(reading) => self.on_proc(reading, out),
             Input::Reconcile(reading) => self.on_reconcile(reading),
-            Input::Host(reading) => self.host = Some(*reading),
+            Input::Table(_) => {}
+            Input::Host(reading) => self.host = Some((**reading).clone()),
             Input::SelfReading(reading) => self.own = Some(*reading),
             Input::CommandExit(exit) => self.command_status = Some(exit.status),
             Input::Tick { now_ns } => self.on_tick(*now_ns, out),
@@ -153,18 +154,20 @@ impl Engine {
 
     fn on_loss(&mut self, loss: Loss) {
         let total = &mut self.counts.loss;
-        total.memory += loss.memory;
-        total.process += loss.process;
+        for family in Family::ALL {
+            total.lost[family as usize] += loss.lost[family as usize];
+            total.failed[family as usize] += loss.failed[family as usize];
+        }
         total.decode_errors += loss.decode_errors;
-        total.failed += loss.failed;
         total.read_errors += loss.read_errors;
-        // A record that could not be decoded or filled may have been of either family.
+        total.unwatched += loss.unwatched;
+        // A record that could not be decoded or filled may have been of any family.
         let unknown = loss.decode_errors + loss.read_errors;
-        if loss.memory + unknown > 0 {
+        let lost = |family| loss.lost[family as usize] + unknown > 0;
+        if lost(Family::Memory) || lost(Family::Process) {
             self.table.spaces_mut().for_each(crate::inventory::Space::mark_inexact);
         }
-        if loss.process + unknown > 0 {
-            self.table.spaces_mut().for_each(crate::inventory::Space::mark_inexact);
+        if lost(Family::Process) {
             self.requests.scan_soon();
         }
     }

@@ -1,8 +1,10 @@
 //! What the engine says: snapshots, findings, figures.
 
+use std::collections::BTreeMap;
+
 use super::Engine;
 use crate::{
-    event::{MappingClass, Privilege, ProcessId, TICK_NS},
+    event::{Family, MappingClass, Privilege, ProcessId, TICK_NS},
     inventory::Process,
     output::{
         AccuracyLine, Evidence, Finding, FindingState, Interval, Output, Severity, Snapshot,
@@ -33,6 +35,12 @@ impl Engine {
             start_time: start_time(self.clock, process.id),
             ppid: (process.ppid != 0).then_some(process.ppid),
             comm: process.comm.clone(),
+            cmdline: None,
+            user: None,
+            component: None,
+            unit: None,
+            container: None,
+            pod: None,
             source: if has_events { Source::Events } else { Source::Proc },
             rss_bytes: reading.map(|reading| reading.rss_bytes),
             rss_anon_bytes: reading.map(|reading| reading.rss_anon_bytes),
@@ -48,7 +56,26 @@ impl Engine {
             file_mapped_bytes: held(MappingClass::File),
             shared_mapped_bytes: held(MappingClass::Shared),
             mappings: space.vmas,
+            descriptors: None,
+            files: None,
+            pipes: None,
+            eventfds: None,
+            sockets: None,
+            listeners: None,
+            timerfds: None,
+            epolls: None,
+            inotifies: None,
+            memfds: None,
+            other_descriptors: None,
+            descriptor_objects: None,
+            connections: None,
+            timers: None,
+            epoll_watches: None,
+            inotify_watches: None,
+            shm_segments: None,
             threads: reading.map(|reading| reading.threads),
+            children: 0,
+            zombies: 0,
             cpu_percent: process.cpu_percent,
             accuracy: self.accuracy_of(process),
             sampled_at: reading.map(|reading| self.clock.at(reading.at_ns)),
@@ -76,7 +103,12 @@ impl Engine {
             snapshots: pids.iter().filter_map(|&pid| self.snapshot(pid, false)).collect(),
             open_findings: self.open_findings(FindingState::Updated),
             stats: self.stats(),
-            host: self.host.map(|host| (self.facts.mem_total_bytes, host.mem_available_bytes)),
+            host: self.host.as_ref().map(|host| crate::output::HostSnapshot {
+                ts: self.clock.at(host.at_ns),
+                mem_total_bytes: self.facts.mem_total_bytes,
+                mem_available_bytes: host.mem_available_bytes,
+                ..Default::default()
+            }),
         }
     }
 
@@ -105,10 +137,12 @@ impl Engine {
         Stats {
             ts: self.clock.at(self.now_ns),
             events_seen: self.counts.events,
-            events_lost: loss.memory + loss.process + loss.read_errors,
-            lost_by_family: [("memory", loss.memory), ("process", loss.process)].into(),
+            events_lost: loss.lost.iter().sum::<u64>() + loss.read_errors,
+            lost_by_family: by_family(loss.lost),
             decode_errors: loss.decode_errors,
-            failed_calls: loss.failed,
+            failed_calls: loss.failed.iter().sum(),
+            failed_by_family: by_family(loss.failed),
+            unwatched_children: loss.unwatched,
             events_not_printed: self.not_printed,
             order_repairs: self.counts.collisions,
             reconciled: self.counts.reconciled,
@@ -206,6 +240,11 @@ impl Engine {
             ),
         })
     }
+}
+
+/// Counts under the families' names.
+fn by_family(counts: [u64; Family::ALL.len()]) -> BTreeMap<&'static str, u64> {
+    Family::ALL.iter().map(|&family| (family.name(), counts[family as usize])).collect()
 }
 
 /// A hash of rule, identity and first time (FNV-1a): the same in every replay.

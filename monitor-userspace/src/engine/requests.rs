@@ -172,7 +172,7 @@ impl Engine {
 
     fn schedule_look(&mut self, pid: u32, now_ns: u64) {
         let is_swapping =
-            self.host.is_some_and(|host| host.swap_free_bytes < host.swap_total_bytes);
+            self.host.as_ref().is_some_and(|host| host.swap_free_bytes < host.swap_total_bytes);
         let is_suspect = self.growths.get(&pid).is_some_and(|growths| growths.open().is_some());
         let Some(process) = self.table.get_mut(pid) else { return };
         if now_ns < process.due_ns {

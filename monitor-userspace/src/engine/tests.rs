@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     event::{
-        Body, Comm, Event, FileKind, Filters, MappingClass, Privilege, ProcReading, ProcessId,
-        ReadRange, Reconcile, TICK_NS,
+        Body, Comm, Event, FileKind, Filters, MappingClass, OpenSet, Privilege, ProcReading,
+        ProcessId, ReadRange, Reconcile, StackChoice, TICK_NS,
     },
     output::{FindingState, Snapshot},
 };
@@ -29,6 +29,8 @@ fn facts(filters: Filters) -> Start {
         privilege: Privilege::Full,
         filters,
         reconcile: true,
+        stacks: StackChoice::Off,
+        max_memory_bytes: 1 << 28,
         interval_ns: 10 * SECOND,
         agent_pid: 1,
         command_pid: None,
@@ -67,12 +69,22 @@ impl World {
 
     fn event(&mut self, at: f64, pid: u32, mm: u64, body: Body) {
         let at_ns = (at * 1e9) as u64;
-        self.feed(&Input::Event(Event { at_ns, pid, tid: pid, mm: MM + mm, body }));
+        self.feed(&Input::Event(Event { at_ns, pid, tid: pid, mm: MM + mm, files: 0, body }));
     }
 
     fn exec(&mut self, at: f64, pid: u32, mm: u64, name: &str) {
         let start_ns = u64::from(pid) * TICK_NS;
-        self.event(at, pid, mm, Body::Exec { start_ns, comm: comm(name), filename: name.into() });
+        self.event(
+            at,
+            pid,
+            mm,
+            Body::Exec {
+                start_ns,
+                comm: comm(name),
+                filename: name.into(),
+                open: Box::new(OpenSet::UNKNOWN),
+            },
+        );
     }
 
     fn fork(&mut self, at: f64, (pid, mm): (u32, u64), (child, child_mm): (u32, u64)) {
@@ -81,7 +93,8 @@ impl World {
             child_ppid: pid,
             child_start_ns: u64::from(child) * TICK_NS,
             child_mm: MM + child_mm,
-            shares_descriptors: false,
+            child_files: 0,
+            open: Box::new(OpenSet::UNKNOWN),
             comm: comm("x"),
         };
         self.event(at, pid, mm, body);
@@ -114,7 +127,7 @@ impl World {
         let t0_ns = (at * 1e9) as u64;
         let ranges = ranges
             .iter()
-            .map(|&(from, to)| ReadRange(from * PAGE, to * PAGE, MappingClass::Anonymous))
+            .map(|&(from, to)| ReadRange(from * PAGE, to * PAGE, MappingClass::Anonymous, None))
             .collect();
         let process = ProcessId { pid, start_ticks: u64::from(pid) };
         let reading = Reconcile {
@@ -288,7 +301,7 @@ fn loss_asks_for_a_reading_and_is_no_growth() {
     let mut world = seeded();
     world.feed(&Input::Tick { now_ns: 3 * SECOND });
     world.engine.take_requests();
-    world.feed(&Input::Loss(Loss { at_ns: 4 * SECOND, memory: 9, ..Loss::default() }));
+    world.feed(&Input::Loss(Loss { at_ns: 4 * SECOND, lost: [9, 0, 0, 0, 0], ..Loss::default() }));
     let asked = (4..8).any(|second| {
         world.feed(&Input::Tick { now_ns: second * SECOND });
         world.engine.take_requests().contains(&Request::Space { pid: 7 })
@@ -377,7 +390,7 @@ fn after_a_loss_the_old_accuracy_is_not_repeated() {
     world.feed(&Input::Closing { now_ns: 3 * SECOND });
     world.maps(3.5, 7, &[(10, 20)]);
     assert!(world.engine.snapshot(7, false).unwrap().accuracy.is_some());
-    world.feed(&Input::Loss(Loss { memory: 1, ..Loss::default() }));
+    world.feed(&Input::Loss(Loss { lost: [1, 0, 0, 0, 0], ..Loss::default() }));
     assert!(world.engine.snapshot(7, false).unwrap().accuracy.is_none());
 }
 

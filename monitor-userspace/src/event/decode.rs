@@ -3,14 +3,18 @@
 use monitor_common::{
     EventKind, RawHeader, WIRE_VERSION,
     record::{
-        FileKind, RawBrk, RawExec, RawExit, RawFork, RawMmap, RawMremap, RawMunmap, RawRename,
-        WireRecord,
+        FileKind, RawBrk, RawCall, RawClose, RawExec, RawExit, RawFork, RawMmap, RawMremap,
+        RawMunmap, RawRename, RawStack, RawTcpState, WireRecord,
     },
 };
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use thiserror::Error;
 use zerocopy::FromBytes;
 
-use super::{Body, Comm, Event};
+use super::{Body, Call, Comm, Event, TcpState};
+
+/// `AF_INET`, include/linux/socket.h.
+const AF_INET: u16 = 2;
 
 /// Why a record is not an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -58,6 +62,13 @@ pub fn decode(record: &[u8]) -> Result<Event, DecodeError> {
             let raw = body::<RawBrk>(record)?;
             Body::Brk { requested: raw.requested, result: raw.result, start_brk: raw.start_brk }
         }
+        EventKind::Close => Body::Close { fd: body::<RawClose>(record)?.fd },
+        EventKind::TcpState => tcp_state(&body::<RawTcpState>(record)?),
+        EventKind::Stack => {
+            let raw = body::<RawStack>(record)?;
+            let depth = (raw.depth as usize).min(raw.frames.len());
+            Body::Stack(raw.frames[..depth].into())
+        }
         EventKind::Fork => fork(&body::<RawFork>(record)?),
         EventKind::Exec => exec(&body::<RawExec>(record)?),
         EventKind::Exit => {
@@ -68,8 +79,45 @@ pub fn decode(record: &[u8]) -> Result<Event, DecodeError> {
             let raw = body::<RawRename>(record)?;
             Body::Rename { pid: raw.renamed_tgid, comm: Comm(raw.comm) }
         }
+        // Every other kind is a call whose arguments are numbers.
+        kind => call(kind, &body::<RawCall>(record)?),
     };
-    Ok(Event { at_ns: header.boot_ns, pid: header.tgid, tid: header.tid, mm: header.mm, body })
+    Ok(Event {
+        at_ns: header.boot_ns,
+        pid: header.tgid,
+        tid: header.tid,
+        mm: header.mm,
+        files: header.files,
+        body,
+    })
+}
+
+fn call(kind: EventKind, raw: &RawCall) -> Body {
+    Body::Call(Call {
+        kind,
+        args: raw.args,
+        result: raw.result,
+        inode: raw.inode,
+        file: FileKind::from_raw(raw.file),
+        detail: raw.detail,
+    })
+}
+
+fn tcp_state(raw: &RawTcpState) -> Body {
+    let address = |bytes: [u8; 16]| match raw.family {
+        AF_INET => {
+            let [a, b, c, d, ..] = bytes;
+            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+        }
+        _ => IpAddr::V6(Ipv6Addr::from(bytes)),
+    };
+    Body::TcpState(Box::new(TcpState {
+        inode: raw.inode,
+        old_state: raw.old_state,
+        new_state: raw.new_state,
+        local: SocketAddr::new(address(raw.local_addr), raw.local_port),
+        remote: SocketAddr::new(address(raw.remote_addr), raw.remote_port),
+    }))
 }
 
 fn mmap(raw: &RawMmap) -> Body {
@@ -91,7 +139,8 @@ fn fork(raw: &RawFork) -> Body {
         child_ppid: raw.child_ppid,
         child_start_ns: raw.child_start_ns,
         child_mm: raw.child_mm,
-        shares_descriptors: raw.child_files == raw.header.files,
+        child_files: raw.child_files,
+        open: Box::new(raw.open),
         comm: Comm(raw.comm),
     }
 }
@@ -103,6 +152,7 @@ fn exec(raw: &RawExec) -> Body {
         start_ns: raw.start_ns,
         comm: Comm(raw.comm),
         filename: String::from_utf8_lossy(path).into_owned(),
+        open: Box::new(raw.open),
     }
 }
 
@@ -135,7 +185,7 @@ mod tests {
     #[test]
     fn every_cut_of_every_kind_is_truncated_not_a_panic() {
         for &kind in EventKind::ALL {
-            let whole = record(kind as u16, WIRE_VERSION, &[0xa5; 512]);
+            let whole = record(kind as u16, WIRE_VERSION, &[0xa5; 1024]);
             for cut in 0..kind.wire_len() {
                 let got = decode(&whole[..cut]);
                 assert!(matches!(got, Err(DecodeError::Truncated { .. })), "{kind:?} cut at {cut}");
@@ -153,14 +203,14 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
         #[test]
-        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..1000)) {
             let _ = decode(&bytes);
         }
 
         #[test]
         fn arbitrary_bodies_of_known_kinds_decode(
             kind in proptest::sample::select(EventKind::ALL),
-            fill in proptest::collection::vec(any::<u8>(), 400),
+            fill in proptest::collection::vec(any::<u8>(), 600),
         ) {
             let event = decode(&record(kind as u16, WIRE_VERSION, &fill)).expect("long enough");
             prop_assert_eq!(event.kind(), kind);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Event, MappingClass};
+use super::{DescriptorKind, Event, Family, MappingClass};
 
 /// Nanoseconds in a clock tick of /proc (`USER_HZ` is 100 on every Linux that runs here).
 pub const TICK_NS: u64 = 10_000_000;
@@ -38,8 +38,10 @@ pub enum Input {
     Proc(Box<ProcReading>),
     /// One look at an address space.
     Reconcile(Box<Reconcile>),
+    /// One look at a descriptor table.
+    Table(Box<TableReading>),
     /// One look at the host.
-    Host(HostReading),
+    Host(Box<HostReading>),
     /// One look at the agent itself.
     SelfReading(SelfReading),
     /// The command started with `--` ended.
@@ -69,6 +71,19 @@ pub enum Privilege {
     Full,
     /// /proc only.
     ProcOnly,
+}
+
+/// Which call stacks are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StackChoice {
+    /// None.
+    Off,
+    /// Of large anonymous mappings and of heap growth.
+    #[default]
+    Memory,
+    /// Of every descriptor, socket and timer too.
+    All,
 }
 
 /// Which processes are watched, as given on the command line.
@@ -117,6 +132,10 @@ pub struct Start {
     pub filters: Filters,
     /// Whether drift is corrected, or only measured.
     pub reconcile: bool,
+    /// Which call stacks are taken.
+    pub stacks: StackChoice,
+    /// What the agent may use for what it remembers, in bytes.
+    pub max_memory_bytes: u64,
     /// Seconds between printed lines.
     pub interval_ns: u64,
     /// Pid of the agent.
@@ -125,21 +144,21 @@ pub struct Start {
     pub command_pid: Option<u32>,
 }
 
-/// Records that did not arrive, since the last report.
+/// Records that did not arrive and calls that failed, since the last report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// When it was noticed, in nanoseconds since boot.
     pub at_ns: u64,
-    /// Records of family memory that found the ring full.
-    pub memory: u64,
-    /// Records of family process that found the ring full.
-    pub process: u64,
+    /// Records that found the ring full, by [`Family`].
+    pub lost: [u64; Family::ALL.len()],
+    /// Failed acquisitions and replacements, by [`Family`].
+    pub failed: [u64; Family::ALL.len()],
     /// Records that could not be decoded.
     pub decode_errors: u64,
-    /// Failed acquisitions and replacements.
-    pub failed: u64,
     /// Kernel structures that could not be read.
     pub read_errors: u64,
+    /// Followed children for which the kernel side had no room.
+    pub unwatched: u64,
 }
 
 /// One look at /proc/PID.
@@ -171,6 +190,28 @@ pub struct ProcReading {
     pub rollup: Option<ProcRollup>,
     /// True for a kernel thread (no address space).
     pub kernel_thread: bool,
+    /// Open descriptors; `None` where the kernel does not count them (before Linux 6.2) or hides
+    /// them.
+    pub descriptors: Option<u64>,
+    /// Who it is beyond its name; read at first sight and after exec.
+    pub identity: Option<Box<ProcIdentity>>,
+}
+
+/// Who a process is beyond its name. Any of it may be the process's own choice: not safe to print.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcIdentity {
+    /// Command line, arguments joined by blanks, with what looks like a secret left out.
+    pub cmdline: Option<String>,
+    /// Name of its real user, or the number of one without a name.
+    pub user: Option<String>,
+    /// Path of its cgroup: in the v2 tree, or in v1's `name=systemd` or memory hierarchy.
+    pub cgroup: Option<String>,
+    /// Container id in that path.
+    pub container: Option<String>,
+    /// Kubernetes pod uid in that path.
+    pub pod: Option<String>,
+    /// systemd unit in that path.
+    pub unit: Option<String>,
 }
 
 /// What /proc/PID/status adds.
@@ -206,6 +247,8 @@ pub struct ReadRange(
     pub u64,
     /// Class.
     pub MappingClass,
+    /// Of an attached System V segment its shmid.
+    pub Option<i32>,
 );
 
 /// One look at an address space (/proc/PID/maps), taken between two instants.
@@ -227,8 +270,73 @@ pub struct Reconcile {
     pub found: bool,
 }
 
-/// One look at the host.
+/// One look at a descriptor table (/proc/PID/fd) and at the POSIX timers of its process, taken
+/// between two instants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableReading {
+    /// Whose.
+    pub process: ProcessId,
+    /// Just before reading, in nanoseconds since boot.
+    pub t0_ns: u64,
+    /// Just after reading, in nanoseconds since boot.
+    pub t1_ns: u64,
+    /// Open descriptors, ascending.
+    pub open: Vec<ReadDescriptor>,
+    /// Ids of its POSIX timers; `None` where the kernel does not tell.
+    pub timers: Option<Vec<i32>>,
+    /// False when the process was gone or could not be read: then the rest says nothing.
+    pub found: bool,
+}
+
+/// An open descriptor as /proc shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadDescriptor {
+    /// Its number.
+    pub fd: u32,
+    /// What it names.
+    pub kind: DescriptorKind,
+    /// Inode number of a socket or pipe; else 0.
+    pub inode: u64,
+    /// Whether it was opened for writing: tells the ends of a pipe.
+    pub writes: bool,
+    /// Of a socket, what its network namespace's tables say.
+    pub socket: Option<ReadSocket>,
+    /// What an epoll (descriptor numbers) or an inotify (watch numbers) watches.
+    pub watches: Vec<u32>,
+}
+
+/// A socket as the tables of its network namespace show it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadSocket {
+    /// `AF_*`
+    pub family: u8,
+    /// `SOCK_*`
+    pub socket_type: u8,
+    /// `TCP_*` of a TCP socket; 0 of others.
+    pub tcp_state: u8,
+    /// Whether it listens.
+    pub is_listener: bool,
+}
+
+/// A System V shared-memory segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SysvSegment {
+    /// Its shmid.
+    pub id: i32,
+    /// Its size, in bytes.
+    pub bytes: u64,
+    /// What of it is resident, in bytes.
+    pub rss_bytes: u64,
+    /// What of it is swapped out, in bytes.
+    pub swap_bytes: u64,
+    /// How many attach it.
+    pub attached: u64,
+    /// Pid of its maker.
+    pub creator: u32,
+}
+
+/// One look at the host. The memory figures are those of /proc/meminfo unless they say otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostReading {
     /// When, in nanoseconds since boot.
     pub at_ns: u64,
@@ -240,6 +348,34 @@ pub struct HostReading {
     pub swap_total_bytes: u64,
     /// SwapFree, in bytes.
     pub swap_free_bytes: u64,
+    /// AnonPages, in bytes.
+    pub anon_bytes: u64,
+    /// Buffers + Cached + SwapCached - Shmem: file pages, in bytes.
+    pub file_cache_bytes: u64,
+    /// Shmem: tmpfs, shared anonymous memory, memfds and System V segments, in bytes.
+    pub shmem_bytes: u64,
+    /// SReclaimable, in bytes.
+    pub slab_reclaimable_bytes: u64,
+    /// SUnreclaim, in bytes.
+    pub slab_unreclaimable_bytes: u64,
+    /// KernelStack, in bytes.
+    pub kernel_stack_bytes: u64,
+    /// PageTables + SecPageTables, in bytes.
+    pub page_table_bytes: u64,
+    /// Percpu, in bytes.
+    pub percpu_bytes: u64,
+    /// Pages of vmalloc that are not kernel stacks, in bytes.
+    pub vmalloc_bytes: u64,
+    /// Huge pages of the pools, free ones too, in bytes.
+    pub hugetlb_bytes: u64,
+    /// KReclaimable - SReclaimable, Bounce, WritebackTmp, Zswap and Balloon, in bytes.
+    pub other_kernel_bytes: u64,
+    /// Memory of socket buffers (/proc/net/sockstat); part of slab and of free-standing pages.
+    pub socket_buffer_bytes: u64,
+    /// Files in the host's tmpfs mounts (statfs); part of `shmem_bytes`.
+    pub tmpfs_bytes: u64,
+    /// System V segments of the agent's IPC namespace, by id.
+    pub segments: Vec<SysvSegment>,
 }
 
 /// One look at the agent itself.

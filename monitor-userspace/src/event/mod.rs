@@ -7,11 +7,12 @@ mod recording;
 
 pub use decode::{DecodeError, decode};
 pub use input::{
-    CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail, ProcReading, ProcRollup,
-    ProcessId, ReadRange, Reconcile, SelfReading, Start, TICK_NS,
+    CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail, ProcIdentity,
+    ProcReading, ProcRollup, ProcessId, ReadDescriptor, ReadRange, ReadSocket, Reconcile,
+    SelfReading, StackChoice, Start, SysvSegment, TICK_NS, TableReading,
 };
 pub use monitor_common::Family;
-pub use monitor_common::record::{EventKind, FileKind};
+pub use monitor_common::record::{EventKind, FileKind, OpenSet, SocketFacts};
 pub use recording::{RECORDING_MAGIC, RecordingError, RecordingReader, RecordingWriter};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,8 @@ pub struct Event {
     pub tid: u32,
     /// Identity of the address space it ran in; 0 where the kernel had dropped it.
     pub mm: u64,
+    /// Identity of the descriptor table it used; 0 where the kernel had dropped it.
+    pub files: u64,
     /// What it was.
     pub body: Body,
 }
@@ -112,6 +115,18 @@ pub enum Body {
         /// Start of the heap.
         start_brk: u64,
     },
+    /// A call whose arguments are numbers.
+    Call(Call),
+    /// A descriptor that is no plain file is being closed.
+    Close {
+        /// Which.
+        fd: u32,
+    },
+    /// A TCP socket changed its state.
+    TcpState(Box<TcpState>),
+    /// The call stack of the event that follows in the same thread: return addresses, innermost
+    /// first.
+    Stack(Box<[u64]>),
     /// A process was made by this one.
     Fork {
         /// Its pid.
@@ -122,8 +137,10 @@ pub enum Body {
         child_start_ns: u64,
         /// Its address space.
         child_mm: u64,
-        /// Whether it shares the maker's descriptor table.
-        shares_descriptors: bool,
+        /// Its descriptor table: the maker's with `CLONE_FILES`.
+        child_files: u64,
+        /// What that table holds.
+        open: Box<OpenSet>,
         /// Its name.
         comm: Comm,
     },
@@ -135,6 +152,8 @@ pub enum Body {
         comm: Comm,
         /// The path given to execve, lossily decoded, cut at 255 bytes.
         filename: String,
+        /// What its descriptor table still holds.
+        open: Box<OpenSet>,
     },
     /// The last thread of this process ended.
     Exit {
@@ -152,6 +171,92 @@ pub enum Body {
     },
 }
 
+/// A call whose arguments are numbers; what they are stands at each [`EventKind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Which call.
+    pub kind: EventKind,
+    /// Its arguments, as the kind says.
+    pub args: [u64; 4],
+    /// What it returned, or a negative errno; 0 for calls reported at their start.
+    pub result: i64,
+    /// Inode number of the file it made or copied, where that is a socket or a pipe; else 0.
+    pub inode: u64,
+    /// What the resulting descriptor of a copying call names.
+    pub file: FileKind,
+    /// As the kind says.
+    pub detail: u32,
+}
+
+/// A TCP socket changed its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpState {
+    /// Inode number of the socket.
+    pub inode: u64,
+    /// `TCP_*` before.
+    pub old_state: u16,
+    /// `TCP_*` now.
+    pub new_state: u16,
+    /// Local address and port.
+    pub local: std::net::SocketAddr,
+    /// Remote address and port.
+    pub remote: std::net::SocketAddr,
+}
+
+/// What a descriptor is counted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DescriptorKind {
+    /// A file with a path, a directory or a device.
+    File,
+    /// An end of a pipe.
+    Pipe,
+    /// An eventfd.
+    Eventfd,
+    /// A socket.
+    Socket,
+    /// A timerfd.
+    Timerfd,
+    /// An epoll.
+    Epoll,
+    /// An inotify.
+    Inotify,
+    /// A memfd.
+    Memfd,
+    /// Any other file without a path.
+    Other,
+}
+
+impl DescriptorKind {
+    /// All kinds, in the order of their counts.
+    pub const ALL: [Self; 9] = [
+        Self::File,
+        Self::Pipe,
+        Self::Eventfd,
+        Self::Socket,
+        Self::Timerfd,
+        Self::Epoll,
+        Self::Inotify,
+        Self::Memfd,
+        Self::Other,
+    ];
+
+    /// What the kernel's word for a file counts as; `None` where it is not known.
+    pub const fn of_file(file: FileKind) -> Option<Self> {
+        Some(match file {
+            FileKind::None | FileKind::Unknown => return None,
+            FileKind::Path | FileKind::DevZero => Self::File,
+            FileKind::Memfd => Self::Memfd,
+            FileKind::Socket => Self::Socket,
+            FileKind::Pipe => Self::Pipe,
+            FileKind::Eventfd => Self::Eventfd,
+            FileKind::Epoll => Self::Epoll,
+            FileKind::Timerfd => Self::Timerfd,
+            FileKind::Inotify => Self::Inotify,
+            FileKind::Other => Self::Other,
+        })
+    }
+}
+
 impl Event {
     /// The kind of this event.
     pub fn kind(&self) -> EventKind {
@@ -160,6 +265,10 @@ impl Event {
             Body::Munmap { .. } => EventKind::Munmap,
             Body::Mremap { .. } => EventKind::Mremap,
             Body::Brk { .. } => EventKind::Brk,
+            Body::Call(ref call) => call.kind,
+            Body::Close { .. } => EventKind::Close,
+            Body::TcpState(_) => EventKind::TcpState,
+            Body::Stack(_) => EventKind::Stack,
             Body::Fork { .. } => EventKind::Fork,
             Body::Exec { .. } => EventKind::Exec,
             Body::Exit { .. } => EventKind::Exit,

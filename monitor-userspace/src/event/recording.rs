@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{DecodeError, Input, decode};
 
 /// First bytes of a recording. The number changes with any payload.
-pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 1\n";
+pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 2\n";
 
 /// No honest frame is larger: a process of 65,530 mappings takes 2 MiB.
 const MAX_FRAME_BYTES: u32 = 64 << 20;
@@ -29,6 +29,7 @@ const COMMAND_EXIT: u8 = 7;
 const TICK: u8 = 8;
 const STOP: u8 = 9;
 const CLOSING: u8 = 10;
+const TABLE: u8 = 11;
 
 /// Why a recording cannot be read on.
 #[derive(Debug, Error)]
@@ -89,6 +90,7 @@ impl<W: Write> RecordingWriter<W> {
             Input::Loss(loss) => self.encode(LOSS, loss),
             Input::Proc(reading) => self.encode(PROC, reading),
             Input::Reconcile(reading) => self.encode(RECONCILE, reading),
+            Input::Table(reading) => self.encode(TABLE, reading),
             Input::Host(reading) => self.encode(HOST, reading),
             Input::SelfReading(reading) => self.encode(SELF, reading),
             Input::CommandExit(exit) => self.encode(COMMAND_EXIT, exit),
@@ -173,6 +175,7 @@ fn parse(kind: u8, payload: &[u8], offset: u64) -> Result<Input, RecordingError>
         LOSS => Input::Loss(typed(payload, offset)?),
         PROC => Input::Proc(typed(payload, offset)?),
         RECONCILE => Input::Reconcile(typed(payload, offset)?),
+        TABLE => Input::Table(typed(payload, offset)?),
         HOST => Input::Host(typed(payload, offset)?),
         SELF => Input::SelfReading(typed(payload, offset)?),
         COMMAND_EXIT => Input::CommandExit(typed(payload, offset)?),
@@ -233,7 +236,7 @@ mod tests {
     fn some_inputs() -> Vec<Input> {
         let reading = ProcReading { comm: "a\n\u{202e}b".into(), state: 'Z', ..Default::default() };
         let space = Reconcile {
-            ranges: vec![ReadRange(4096, 8192, MappingClass::Heap)],
+            ranges: vec![ReadRange(4096, 8192, MappingClass::Heap, None)],
             start_brk: Some(4096),
             found: true,
             ..Default::default()

@@ -260,7 +260,8 @@ mod tests {
         for &(at_ns, op) in ops {
             log.push(at_ns, op);
         }
-        let ranges = read.iter().map(|&(a, b, class)| ReadRange(a * P, b * P, class)).collect();
+        let ranges =
+            read.iter().map(|&(a, b, class)| ReadRange(a * P, b * P, class, None)).collect();
         let reading = Reconcile { t0_ns: T0, t1_ns: T0 + 9, ranges, ..Reconcile::default() };
         let (mappings, _) = log.merge(&reading).unwrap();
         mappings.iter().map(|(start, range)| (start / P, range.end / P)).collect()
@@ -304,7 +305,8 @@ mod tests {
             for &op in ops {
                 log.push(T0 + 1, op);
             }
-            let ranges = read.iter().map(|&(a, b, class)| ReadRange(a * P, b * P, class)).collect();
+            let ranges =
+                read.iter().map(|&(a, b, class)| ReadRange(a * P, b * P, class, None)).collect();
             let reading = Reconcile { t0_ns: T0, t1_ns: T0 + 9, ranges, ..Reconcile::default() };
             log.merge(&reading).is_some()
         };

@@ -263,7 +263,14 @@ pub fn mem_op(body: &Body, facts: &Start) -> Option<MemOp> {
         Body::Brk { result, start_brk, .. } => {
             (start_brk != 0).then_some(MemOp::Brk { start: up(start_brk)?, end: up(result)? })
         }
-        Body::Fork { .. } | Body::Exec { .. } | Body::Exit { .. } | Body::Rename { .. } => None,
+        Body::Call(_)
+        | Body::Close { .. }
+        | Body::TcpState(_)
+        | Body::Stack(_)
+        | Body::Fork { .. }
+        | Body::Exec { .. }
+        | Body::Exit { .. }
+        | Body::Rename { .. } => None,
     }
 }
 
@@ -295,8 +302,6 @@ fn class(flags: u32, file: FileKind) -> MappingClass {
     match file {
         FileKind::Memfd => MappingClass::Shared,
         FileKind::DevZero if flags & MAP_SHARED != 0 => MappingClass::Shared,
-        FileKind::DevZero | FileKind::Path | FileKind::None | FileKind::Unknown => {
-            MappingClass::File
-        }
+        _ => MappingClass::File,
     }
 }

@@ -15,7 +15,7 @@ impl Counters {
 
     /// The counter's value since loading, over all CPUs.
     pub fn total(&self, counter: Counter) -> Result<u64, MapError> {
-        Ok(self.array.get(&(counter as u32), 0)?.iter().sum())
+        Ok(self.array.get(&counter.index(), 0)?.iter().sum())
     }
 }
 

@@ -92,10 +92,10 @@ impl EventLine<'_> {
                 map.serialize_entry("requested", &(*requested != 0).then_some(Hex(*requested)))?;
                 map.serialize_entry("result", &0)
             }
-            Body::Fork { child, child_mm, shares_descriptors, .. } => {
+            Body::Fork { child, child_mm, child_files, .. } => {
                 map.serialize_entry("child_pid", child)?;
                 let memory = (*child_mm == self.event.mm).then_some("memory");
-                let descriptors = shares_descriptors.then_some("descriptors");
+                let descriptors = (*child_files == self.event.files).then_some("descriptors");
                 let shares: Vec<&str> = memory.into_iter().chain(descriptors).collect();
                 map.serialize_entry("shares", &shares)
             }
@@ -106,7 +106,11 @@ impl EventLine<'_> {
                 map.serialize_entry("exit_code", &code)?;
                 map.serialize_entry("signal", &(signal != 0).then_some(signal))
             }
-            Body::Rename { .. } => Ok(()),
+            Body::Rename { .. }
+            | Body::Call(_)
+            | Body::Close { .. }
+            | Body::TcpState(_)
+            | Body::Stack(_) => Ok(()),
         }
     }
 }
@@ -201,7 +205,7 @@ mod tests {
     use crate::event::{Comm, FileKind};
 
     fn line(body: Body) -> serde_json::Value {
-        let event = Event { at_ns: 1, pid: 7, tid: 8, mm: 99, body };
+        let event = Event { at_ns: 1, pid: 7, tid: 8, mm: 99, files: 5, body };
         let line = EventLine {
             seq: 3,
             clock: WallClock::default(),
@@ -254,7 +258,8 @@ mod tests {
             child_ppid: 7,
             child_start_ns: 0,
             child_mm: 99,
-            shares_descriptors: false,
+            child_files: 1,
+            open: Box::new(crate::event::OpenSet::UNKNOWN),
             comm: Comm::default(),
         });
         assert_eq!(got["shares"], json!(["memory"]));

@@ -62,8 +62,8 @@ pub struct Interval {
     pub open_findings: Vec<Finding>,
     /// The agent's own figures.
     pub stats: Stats,
-    /// MemTotal and MemAvailable of the host, in bytes.
-    pub host: Option<(u64, u64)>,
+    /// The host, once it was read.
+    pub host: Option<HostSnapshot>,
 }
 
 /// Where a snapshot's inventory comes from.
@@ -83,7 +83,7 @@ pub struct AccuracyLine {
     pub checked_at: Timestamp,
     /// Bytes on which events and /proc disagreed.
     pub mapping_error_bytes: u64,
-    /// Not measured yet.
+    /// Descriptors on which events and /proc disagreed, plain files aside.
     pub descriptor_error: Option<u64>,
 }
 
@@ -100,7 +100,19 @@ pub struct Snapshot {
     pub ppid: Option<u32>,
     /// Name.
     pub comm: String,
-    /// Where the mapping figures come from.
+    /// Command line, with what looks like a secret left out.
+    pub cmdline: Option<String>,
+    /// Name of its user.
+    pub user: Option<String>,
+    /// The group of processes it belongs to: its container, else its unit.
+    pub component: Option<String>,
+    /// systemd unit.
+    pub unit: Option<String>,
+    /// Container id.
+    pub container: Option<String>,
+    /// Kubernetes pod uid.
+    pub pod: Option<String>,
+    /// Where the figures of mappings and descriptors come from.
     pub source: Source,
     /// Resident set.
     pub rss_bytes: Option<u64>,
@@ -130,8 +142,46 @@ pub struct Snapshot {
     pub shared_mapped_bytes: Option<u64>,
     /// VMAs at the last reading of maps.
     pub mappings: Option<u32>,
+    /// Open descriptors: the sum of the kinds that follow.
+    pub descriptors: Option<u64>,
+    /// Files with a path, directories and devices.
+    pub files: Option<u64>,
+    /// Ends of pipes.
+    pub pipes: Option<u64>,
+    /// Eventfds.
+    pub eventfds: Option<u64>,
+    /// Sockets of every family, listeners too.
+    pub sockets: Option<u64>,
+    /// Listening sockets.
+    pub listeners: Option<u64>,
+    /// Timerfds.
+    pub timerfds: Option<u64>,
+    /// Epolls.
+    pub epolls: Option<u64>,
+    /// Inotifies.
+    pub inotifies: Option<u64>,
+    /// Memfds.
+    pub memfds: Option<u64>,
+    /// Files without a path of other kinds: signalfd, pidfd, io_uring, …
+    pub other_descriptors: Option<u64>,
+    /// Open files behind the descriptors that are no plain files: copies of a descriptor name one.
+    pub descriptor_objects: Option<u64>,
+    /// TCP sockets by state.
+    pub connections: Option<Connections>,
+    /// POSIX timers and interval timers.
+    pub timers: Option<u64>,
+    /// Descriptors that its epolls watch.
+    pub epoll_watches: Option<u64>,
+    /// Files that its inotifies watch.
+    pub inotify_watches: Option<u64>,
+    /// System V shared-memory segments it has attached.
+    pub shm_segments: Option<u64>,
     /// Threads.
     pub threads: Option<u32>,
+    /// Living children.
+    pub children: u64,
+    /// Children that ended and were not waited for.
+    pub zombies: u64,
     /// Percent of one core between the last two looks.
     pub cpu_percent: Option<f64>,
     /// How right the mapping figures are.
@@ -141,6 +191,116 @@ pub struct Snapshot {
     /// Whether this is the process's last snapshot.
     #[serde(rename = "final")]
     pub is_final: bool,
+}
+
+/// Descriptors of TCP sockets by the state of their socket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Connections {
+    /// `TCP_ESTABLISHED`
+    pub established: u64,
+    /// `TCP_SYN_SENT`
+    pub syn_sent: u64,
+    /// `TCP_SYN_RECV`
+    pub syn_recv: u64,
+    /// `TCP_FIN_WAIT1`
+    pub fin_wait1: u64,
+    /// `TCP_FIN_WAIT2`
+    pub fin_wait2: u64,
+    /// `TCP_TIME_WAIT`
+    pub time_wait: u64,
+    /// `TCP_CLOSE`: not connected yet, or any more.
+    pub close: u64,
+    /// `TCP_CLOSE_WAIT`: the peer has closed, the program has not.
+    pub close_wait: u64,
+    /// `TCP_LAST_ACK`
+    pub last_ack: u64,
+    /// `TCP_LISTEN`
+    pub listen: u64,
+    /// `TCP_CLOSING`
+    pub closing: u64,
+}
+
+/// The state of the host: what it has, where its memory went, and the sums over all processes, in
+/// which what several share counts once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct HostSnapshot {
+    /// When.
+    pub ts: Timestamp,
+    /// MemTotal.
+    pub mem_total_bytes: u64,
+    /// MemAvailable.
+    pub mem_available_bytes: u64,
+    /// SwapTotal.
+    pub swap_total_bytes: u64,
+    /// SwapFree.
+    pub swap_free_bytes: u64,
+    /// Where the memory is; the parts add up to `mem_total_bytes`.
+    pub memory: MemoryParts,
+    /// Parts of the parts above that no process owns.
+    pub unowned: UnownedMemory,
+    /// Processes.
+    pub processes: u64,
+    /// Children that ended and were not waited for.
+    pub zombies: u64,
+    /// Threads, where known.
+    pub threads: u64,
+    /// Mapped private anonymous memory and heaps, each address space once.
+    pub anon_mapped_bytes: u64,
+    /// Open descriptors that are no plain files, each table once.
+    pub tracked_descriptors: u64,
+    /// Sockets with a descriptor, each once.
+    pub sockets: u64,
+    /// POSIX and interval timers.
+    pub timers: u64,
+    /// System V segments.
+    pub shm_segments: u64,
+    /// Those that nobody has attached.
+    pub orphan_shm_segments: u64,
+}
+
+/// Where the host's memory is. The parts are disjoint; what they do not explain is a part too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MemoryParts {
+    /// Nobody's.
+    pub free_bytes: u64,
+    /// Private anonymous memory of processes.
+    pub anon_bytes: u64,
+    /// Cached file pages.
+    pub file_cache_bytes: u64,
+    /// tmpfs, shared anonymous memory, memfds and System V segments.
+    pub shmem_bytes: u64,
+    /// Kernel objects it can give back.
+    pub slab_reclaimable_bytes: u64,
+    /// Kernel objects it cannot.
+    pub slab_unreclaimable_bytes: u64,
+    /// Stacks of threads in the kernel.
+    pub kernel_stack_bytes: u64,
+    /// Page tables.
+    pub page_table_bytes: u64,
+    /// Per-CPU memory of the kernel.
+    pub percpu_bytes: u64,
+    /// Other memory of the kernel's own address space.
+    pub vmalloc_bytes: u64,
+    /// Pools of huge pages.
+    pub hugetlb_bytes: u64,
+    /// What else the kernel accounts for.
+    pub other_kernel_bytes: u64,
+    /// What nothing accounts for: pages that drivers and the kernel took directly. Below 0 where
+    /// counters overlap.
+    pub unexplained_bytes: i64,
+}
+
+/// Memory that no process owns, although a process may have asked for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UnownedMemory {
+    /// Slab, kernel stacks, page tables, per-CPU, vmalloc and what else is the kernel's.
+    pub kernel_bytes: u64,
+    /// Files in tmpfs mounts.
+    pub tmpfs_bytes: u64,
+    /// Resident memory of System V segments that nobody has attached.
+    pub orphan_shm_bytes: u64,
+    /// Socket buffers (within the kernel's).
+    pub socket_buffer_bytes: u64,
 }
 
 /// How bad a finding is.
@@ -271,6 +431,10 @@ pub struct Stats {
     pub decode_errors: u64,
     /// Calls that failed and changed nothing.
     pub failed_calls: u64,
+    /// The same by family.
+    pub failed_by_family: std::collections::BTreeMap<&'static str, u64>,
+    /// Followed children for which the kernel side had no room.
+    pub unwatched_children: u64,
     /// Lines the reader of the output was too slow for.
     pub events_not_printed: u64,
     /// Acquisitions that landed on something live: releases that were missed.

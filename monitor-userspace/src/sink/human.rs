@@ -72,7 +72,8 @@ pub(super) fn interval_lines(interval: &Interval, shown: usize) -> String {
     let mut text = format!("{}", interval.ts);
     text.truncate("2026-01-17T10:30:00".len());
     text.push('Z');
-    if let Some((total, available)) = interval.host {
+    if let Some(host) = &interval.host {
+        let (total, available) = (host.mem_total_bytes, host.mem_available_bytes);
         let used = total.saturating_sub(available);
         let _ = write!(text, "  memory used {} of {}", bytes(used), bytes(total));
     }

@@ -51,7 +51,7 @@ impl Layout {
         }
         match self.ranges.last_mut() {
             Some(last) if last.1 == start && last.2 == class => last.1 = end,
-            _ => self.ranges.push(ReadRange(start, end, class)),
+            _ => self.ranges.push(ReadRange(start, end, class, None)),
         }
     }
 }

@@ -31,6 +31,7 @@ impl Proc {
             mem_free_bytes: value("MemFree:")?,
             swap_total_bytes: value("SwapTotal:")?,
             swap_free_bytes: value("SwapFree:")?,
+            ..HostReading::default()
         })
     }
 }

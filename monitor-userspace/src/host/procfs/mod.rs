@@ -124,6 +124,8 @@ impl Proc {
             rss_anon_bytes: pages.resident_anon().saturating_mul(self.page_bytes),
             detail: None,
             rollup: if want.rollup { self.rollup(pid) } else { None },
+            descriptors: None,
+            identity: None,
             kernel_thread: pages.size == 0 && !shown.ended() && stat.flags & PF_KTHREAD != 0,
         };
         if want.detail {

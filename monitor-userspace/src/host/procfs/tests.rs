@@ -130,7 +130,8 @@ fn a_process_without_its_first_thread_is_read_through_another() {
     tree.write("7/task/9/maps", "18000-1a000 rw-p 0 0:0 0 [heap]\n");
     let reading = tree.process().unwrap();
     assert_eq!((reading.state, reading.rss_bytes), ('S', 300 * 4096));
-    let expected = [ReadRange(0x18000, 0x19000, Anonymous), ReadRange(0x19000, 0x1a000, Heap)];
+    let expected =
+        [ReadRange(0x18000, 0x19000, Anonymous, None), ReadRange(0x19000, 0x1a000, Heap, None)];
     assert_eq!(tree.space("").ranges, expected);
 }
 
@@ -163,11 +164,11 @@ fn a_space_has_classes_and_joined_neighbours() {
     let look = Tree::new().space(maps);
     assert_eq!(look.start_brk, Some(0x19000));
     let expected = [
-        ReadRange(0x10000, 0x13000, File),
-        ReadRange(0x13000, 0x19000, Anonymous),
-        ReadRange(0x19000, 0x20000, Heap),
-        ReadRange(0x20000, 0x22000, Shared),
-        ReadRange(0x31000, 0x32000, Anonymous),
+        ReadRange(0x10000, 0x13000, File, None),
+        ReadRange(0x13000, 0x19000, Anonymous, None),
+        ReadRange(0x19000, 0x20000, Heap, None),
+        ReadRange(0x20000, 0x22000, Shared, None),
+        ReadRange(0x31000, 0x32000, Anonymous, None),
     ];
     assert_eq!(look.ranges, expected);
     assert_eq!((look.vmas, look.found, look.process.start_ticks), (9, true, 555));
