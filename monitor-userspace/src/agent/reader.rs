@@ -75,7 +75,7 @@ impl Reader {
             // Goes to the kernel, not to /proc.
             Request::Watch { .. } | Request::Unwatch { .. } => {}
             Request::Scan { known } => self.scan(known),
-            Request::Process { pid, detail, rollup } => {
+            Request::Process { pid, detail, rollup, .. } => {
                 self.process(*pid, Want { detail: *detail, rollup: *rollup });
             }
             Request::Space { pid } => {
@@ -90,6 +90,7 @@ impl Reader {
                 self.batch.push(Input::Reconcile(Box::new(reading)));
             }
             Request::Host => self.host(),
+            Request::Table { .. } | Request::Ended { .. } => {}
         }
     }
 

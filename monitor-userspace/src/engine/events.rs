@@ -1,9 +1,11 @@
 //! What the kernel did, applied to the inventory.
 
 use super::{Dead, Engine, LONGEST_READING_NS, REMEMBERED_DEAD};
+use std::sync::Arc;
+
 use crate::{
-    event::{Body, Comm, Event, ProcessId},
-    inventory::{Applied, Process, Space, SpaceKey, Watch, mem_op},
+    event::{Body, Call, Comm, Event, EventKind, Family, ProcessId},
+    inventory::{Applied, Process, Space, SpaceKey, Timers, Watch, mem_op},
     output::{EventLine, Output},
 };
 
@@ -22,22 +24,36 @@ impl Engine {
         if self.is_second_exit(event) {
             return;
         }
+        if let Body::Stack(frames) = &event.body {
+            self.stack = Some((event.tid, frames.clone()));
+            return;
+        }
+        let stack = self.stack.take().filter(|(tid, _)| *tid == event.tid);
+        let stack = stack.map_or(0, |(_, frames)| self.stacks.number(&frames));
         let mut heap_change = None;
         let mut is_let_go = false;
         match event.body {
             Body::Mmap { .. } | Body::Munmap { .. } | Body::Mremap { .. } | Body::Brk { .. } => {
-                heap_change = self.on_memory(event);
+                heap_change = self.on_memory(event, stack);
             }
             Body::Fork { child, child_ppid, child_start_ns, child_mm, comm, .. } => {
                 let birth =
                     Birth { child, ppid: child_ppid, start_ns: child_start_ns, mm: child_mm, comm };
                 self.on_fork(event, &birth, out);
             }
-            Body::Exec { start_ns, comm, .. } => {
+            Body::Exec { start_ns, comm, ref open, .. } => {
                 is_let_go = !self.on_exec(event, start_ns, comm, out);
+                if !is_let_go {
+                    self.exec_table(event, open);
+                }
             }
             Body::Rename { pid, comm } => self.on_rename(pid, comm),
-            Body::Call(_) | Body::Close { .. } | Body::TcpState(_) | Body::Stack(_) => {}
+            Body::Call(ref call) => self.on_call(event, call, stack),
+            Body::Close { .. } => self.on_resource(event, stack),
+            Body::TcpState(ref change) => {
+                self.tables.set_tcp_state(change.inode, change.new_state as u8);
+            }
+            Body::Stack(_) => {}
             // The line is printed while the process is still known.
             Body::Exit { .. } => {}
         }
@@ -77,14 +93,36 @@ impl Engine {
         }));
     }
 
+    fn on_call(&mut self, event: &Event, call: &Call, stack: u32) {
+        const CLOSE_RANGE_UNSHARE: u64 = 2;
+        let is_range = call.kind == EventKind::CloseRange;
+        if call.kind == EventKind::Unshare || (is_range && call.args[2] & CLOSE_RANGE_UNSHARE != 0)
+        {
+            self.on_unshare(event);
+        }
+        self.on_resource(event, stack);
+        if call.kind.family() == Family::Memory {
+            self.on_memory(event, stack);
+        }
+    }
+
     /// Applies a change of an address space; says by how much the heap grew, for brk.
-    fn on_memory(&mut self, event: &Event) -> Option<i64> {
+    fn on_memory(&mut self, event: &Event, stack: u32) -> Option<i64> {
         if self.table.get(event.pid).is_none() {
             self.discover(event.pid, "", 0, event.at_ns, SpaceKey::of_mm(event.mm))?;
         }
         self.table.bind(event.pid, event.mm, event.at_ns);
-        let op = mem_op(&event.body, &self.facts)?;
+        let op = mem_op(&event.body, &self.facts, &self.segments, stack);
         let space = self.table.space_of_mut(event.pid)?;
+        let Some(op) = op else {
+            // The size of a segment of another IPC namespace is not known.
+            let is_attached = matches!(event.body, Body::Call(call) if call.kind == EventKind::Shmat
+                && !(-4095..0).contains(&call.result));
+            if is_attached {
+                space.mark_inexact();
+            }
+            return None;
+        };
         if space.apply(event.at_ns, op) == Applied::Collided {
             self.counts.collisions += 1;
         }
@@ -97,9 +135,12 @@ impl Engine {
         self.table.bind(event.pid, event.mm, event.at_ns);
         let comm = birth.comm.to_text();
         if let Some(earlier) = self.table.get(birth.child) {
-            // Its pid is used again, so it ended unseen.
-            self.on_exit(earlier.id, event.at_ns, out);
+            // Its pid is used again, so it ended unseen. The kernel side has forgotten it and
+            // follows the child: it is told nothing.
+            let id = earlier.id;
+            self.end(id, event.at_ns, out);
         }
+        self.zombies.revive(birth.child);
         let Some(watch) = self.watch_of(birth.child, &comm, event.pid) else { return };
         let key = SpaceKey::of_mm(birth.mm);
         // Only followed children are traced from birth, if their parent surely was when it forked;
@@ -115,11 +156,14 @@ impl Engine {
         self.table.insert(Process {
             ppid: birth.ppid,
             id: ProcessId::from_start_ns(birth.child, birth.start_ns),
+            timers: Timers::none(),
+            identity: self.table.get(event.pid).and_then(|maker| maker.identity.clone()),
             ..Process::new(birth.child, comm, event.at_ns, key).watched(watch)
         });
         if !is_traced {
             self.requests.watch(birth.child);
         }
+        self.fork_table(event, birth.child, is_traced);
         self.seed_if_named(birth.child, event.at_ns);
     }
 
@@ -154,6 +198,11 @@ impl Engine {
             process.reading = None;
             process.cpu_percent = None;
             process.idle_rounds = 0;
+            process.timers.exec();
+            process.wants_identity = true;
+            if let Some(identity) = &mut process.identity {
+                Arc::make_mut(identity).cmdline = None;
+            }
             process.watch = watch;
             process.due_ns = process.first_look_ns();
         }
@@ -163,11 +212,18 @@ impl Engine {
 
     /// Watches a process no longer: it had the name of a watched one until now, from its parent.
     fn let_go(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        self.remove(pid, at_ns, out);
+        self.requests.unwatch(pid);
+    }
+
+    /// Removes a process, with its last snapshot.
+    fn remove(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
         if let Some(snapshot) = self.snapshot_at(pid, at_ns, true) {
             out(Output::Final(&snapshot));
         }
+        self.end_growths(pid, at_ns, out);
         self.table.remove(pid);
-        self.requests.unwatch(pid);
+        self.tables.exit(pid);
     }
 
     fn on_rename(&mut self, pid: u32, comm: Comm) {
@@ -197,7 +253,10 @@ impl Engine {
         }
         let process = Process::new(pid, comm.to_owned(), now_ns, space).watched(watch);
         self.table.insert(Process { ppid, ..process });
+        self.tables.discover(pid, now_ns);
+        self.zombies.revive(pid);
         self.seed_if_named(pid, now_ns);
+        self.seed_table_if_named(pid, now_ns);
         Some(())
     }
 
@@ -213,20 +272,23 @@ impl Engine {
         }
     }
 
-    /// Ends a process: its last snapshot, the end of its findings, and what it held.
+    /// Ends a process; in a scoped run the kernel side is told, in case it was told of the process
+    /// after its end.
     pub(super) fn on_exit(&mut self, id: ProcessId, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
         if self.table.get(id.pid).is_none() {
             return;
         }
-        if let Some(snapshot) = self.snapshot_at(id.pid, at_ns, true) {
-            out(Output::Final(&snapshot));
-        }
-        self.end_growths(id.pid, at_ns, out);
-        self.table.remove(id.pid);
+        self.end(id, at_ns, out);
         if self.is_scoped() {
-            // The kernel side forgets it by itself, unless it was told of it after its end.
             self.requests.unwatch(id.pid);
         }
+    }
+
+    /// Ends a process: its last snapshot, the end of its findings, and what it held.
+    fn end(&mut self, id: ProcessId, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        self.remove(id.pid, at_ns, out);
+        self.table.hurry_children_of(id.pid, at_ns);
+        self.zombies.ended(id.pid, at_ns);
         if self.dead.len() >= REMEMBERED_DEAD {
             self.dead.retain(|_, dead| dead.at_ns + LONGEST_READING_NS > at_ns);
         }

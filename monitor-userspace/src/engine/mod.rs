@@ -3,12 +3,16 @@
 //! [`Request`]s, which the agent carries out and a replay ignores.
 
 mod events;
+mod host;
 mod readings;
 mod report;
 mod requests;
+mod resources;
 mod scope;
+mod snapshot;
 #[cfg(test)]
 mod tests;
+mod zombies;
 
 use regex::Regex;
 pub use requests::Request;
@@ -17,7 +21,7 @@ pub use scope::CommPattern;
 
 use crate::{
     event::{Family, Input, Loss, SelfReading, Start},
-    inventory::ProcessTable,
+    inventory::{ProcessTable, Segments, Stacks, Tables},
     output::{Header, Output, Severity, WallClock},
     rule::Growths,
 };
@@ -56,6 +60,12 @@ pub struct Engine {
     clock: WallClock,
     comm: Option<Regex>,
     table: ProcessTable,
+    tables: Tables,
+    segments: Segments,
+    stacks: Stacks,
+    /// The stack that belongs to the next event of a thread.
+    stack: Option<(u32, Box<[u64]>)>,
+    zombies: zombies::Zombies,
     growths: FxHashMap<u32, Growths>,
     dead: FxHashMap<u32, Dead>,
     requests: requests::Schedule,
@@ -96,6 +106,11 @@ impl Engine {
             clock,
             comm: comm.into_regex(),
             table: ProcessTable::default(),
+            tables: Tables::default(),
+            segments: Segments::default(),
+            stacks: Stacks::default(),
+            stack: None,
+            zombies: zombies::Zombies::default(),
             growths: FxHashMap::default(),
             dead: FxHashMap::default(),
             requests: requests::Schedule::new(facts.started_ns),
@@ -122,8 +137,8 @@ impl Engine {
             Input::Loss(loss) => self.on_loss(*loss),
             Input::Proc(reading) => self.on_proc(reading, out),
             Input::Reconcile(reading) => self.on_reconcile(reading),
-            Input::Table(_) => {}
-            Input::Host(reading) => self.host = Some((**reading).clone()),
+            Input::Table(reading) => self.on_table(reading),
+            Input::Host(reading) => self.on_host(reading),
             Input::SelfReading(reading) => self.own = Some(*reading),
             Input::CommandExit(exit) => self.command_status = Some(exit.status),
             Input::Tick { now_ns } => self.on_tick(*now_ns, out),
@@ -166,6 +181,9 @@ impl Engine {
         let lost = |family| loss.lost[family as usize] + unknown > 0;
         if lost(Family::Memory) || lost(Family::Process) {
             self.table.spaces_mut().for_each(crate::inventory::Space::mark_inexact);
+        }
+        if Family::ALL.into_iter().any(|family| family != Family::Memory && lost(family)) {
+            self.tables.iter_mut().for_each(crate::inventory::Table::mark_inexact);
         }
         if lost(Family::Process) {
             self.requests.scan_soon();

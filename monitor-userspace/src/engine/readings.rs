@@ -36,9 +36,13 @@ impl Engine {
                 self.on_exit(id, reading.at_ns, out);
             }
         }
+        if reading.state == ZOMBIE && reading.threads <= 1 {
+            self.zombies.seen(pid, reading.ppid, reading.at_ns);
+        }
         if is_over {
             return;
         }
+        self.zombies.revive(pid);
         if self.table.get(pid).is_none() {
             let key = SpaceKey::provisional(pid);
             if self.discover(pid, &reading.comm, reading.ppid, reading.at_ns, key).is_none() {
@@ -46,6 +50,7 @@ impl Engine {
             }
         }
         self.take_reading(reading);
+        self.check_descriptors(reading);
         self.check_virtual_size(reading);
         self.sample(reading, out);
     }
@@ -63,9 +68,9 @@ impl Engine {
     }
 
     fn take_reading(&mut self, reading: &ProcReading) {
+        self.table.set_parent(reading.process.pid, reading.ppid);
         let Some(process) = self.table.get_mut(reading.process.pid) else { return };
         process.id = reading.process;
-        process.ppid = reading.ppid;
         process.comm.clone_from(&reading.comm);
         let last = process.reading.take();
         let is_idle = last.as_ref().is_some_and(|last| {
@@ -76,6 +81,10 @@ impl Engine {
         process.idle_rounds = if is_idle { process.idle_rounds.saturating_add(1) } else { 0 };
         process.due_ns = next_look_ns(reading.at_ns, process.idle_rounds);
         let mut kept = Box::new(reading.clone());
+        if let Some(identity) = kept.identity.take() {
+            process.identity = Some(identity.into());
+            process.wants_identity = false;
+        }
         if let Some(last) = last {
             let passed_ns = reading.at_ns.saturating_sub(last.at_ns);
             if passed_ns > 0 {
@@ -103,6 +112,17 @@ impl Engine {
         let has_moved = space.unlisted_bytes.is_some_and(|before| before != unlisted);
         space.is_suspect |= is_impossible || has_moved;
         space.unlisted_bytes = Some(unlisted);
+    }
+
+    /// The number of descriptors is plain files and what is followed: when it moves unasked, files
+    /// came or went, or a descriptor did in a way that no event shows.
+    fn check_descriptors(&mut self, reading: &ProcReading) {
+        let Some(total) = reading.descriptors else { return };
+        if let Some(table) = self.tables.of_mut(reading.process.pid)
+            && table.last_event_ns + QUIET_NS <= reading.at_ns
+        {
+            table.take_total(total);
+        }
     }
 
     /// Feeds the series of a process and reports what came of it.

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Engine;
 use crate::{
-    event::{Family, MappingClass, Privilege, ProcessId, TICK_NS},
-    inventory::Process,
+    event::{Family, ProcessId, TICK_NS},
     output::{
-        AccuracyLine, Evidence, Finding, FindingState, Interval, Output, Severity, Snapshot,
-        Source, Stats, Summary, start_time,
+        Evidence, Finding, FindingState, Interval, Output, Severity, Stats, Summary, start_time,
     },
     rule::{Change, Growths, Report, Sample},
 };
@@ -17,85 +15,6 @@ use crate::{
 const RSS_BATCH_PAGES: u64 = 64;
 
 impl Engine {
-    pub(super) fn snapshot(&self, pid: u32, is_final: bool) -> Option<Snapshot> {
-        self.snapshot_at(pid, self.now_ns, is_final)
-    }
-
-    pub(super) fn snapshot_at(&self, pid: u32, at_ns: u64, is_final: bool) -> Option<Snapshot> {
-        let process = self.table.get(pid)?;
-        let space = self.table.space_of(pid)?;
-        let reading = process.reading.as_deref();
-        let detail = reading.and_then(|reading| reading.detail);
-        let rollup = reading.and_then(|reading| reading.rollup);
-        let held = |class| space.totals().map(|totals| totals.get(class));
-        let has_events = self.facts.privilege == Privilege::Full;
-        Some(Snapshot {
-            ts: self.clock.at(at_ns),
-            pid,
-            start_time: start_time(self.clock, process.id),
-            ppid: (process.ppid != 0).then_some(process.ppid),
-            comm: process.comm.clone(),
-            cmdline: None,
-            user: None,
-            component: None,
-            unit: None,
-            container: None,
-            pod: None,
-            source: if has_events { Source::Events } else { Source::Proc },
-            rss_bytes: reading.map(|reading| reading.rss_bytes),
-            rss_anon_bytes: reading.map(|reading| reading.rss_anon_bytes),
-            rss_file_bytes: detail.map(|detail| detail.rss_file_bytes),
-            rss_shmem_bytes: detail.map(|detail| detail.rss_shmem_bytes),
-            pss_bytes: rollup.map(|rollup| rollup.pss_bytes),
-            swap_bytes: detail.map(|detail| detail.swap_bytes),
-            lazyfree_bytes: rollup.map(|rollup| rollup.lazyfree_bytes),
-            thp_bytes: rollup.map(|rollup| rollup.thp_bytes),
-            virtual_bytes: reading.map(|reading| reading.virtual_bytes),
-            heap_bytes: held(MappingClass::Heap),
-            anon_mapped_bytes: held(MappingClass::Anonymous),
-            file_mapped_bytes: held(MappingClass::File),
-            shared_mapped_bytes: held(MappingClass::Shared),
-            mappings: space.vmas,
-            descriptors: None,
-            files: None,
-            pipes: None,
-            eventfds: None,
-            sockets: None,
-            listeners: None,
-            timerfds: None,
-            epolls: None,
-            inotifies: None,
-            memfds: None,
-            other_descriptors: None,
-            descriptor_objects: None,
-            connections: None,
-            timers: None,
-            epoll_watches: None,
-            inotify_watches: None,
-            shm_segments: None,
-            threads: reading.map(|reading| reading.threads),
-            children: 0,
-            zombies: 0,
-            cpu_percent: process.cpu_percent,
-            accuracy: self.accuracy_of(process),
-            sampled_at: reading.map(|reading| self.clock.at(reading.at_ns)),
-            is_final,
-        })
-    }
-
-    /// The last check against /proc. A smallest mapping size, or no events at all, leaves nothing
-    /// that could be compared.
-    fn accuracy_of(&self, process: &Process) -> Option<AccuracyLine> {
-        let compares =
-            self.facts.privilege == Privilege::Full && self.facts.filters.min_mapping_bytes == 0;
-        let accuracy = self.table.space_of(process.id.pid)?.accuracy.filter(|_| compares)?;
-        Some(AccuracyLine {
-            checked_at: self.clock.at(accuracy.checked_ns),
-            mapping_error_bytes: accuracy.error_bytes,
-            descriptor_error: None,
-        })
-    }
-
     pub(super) fn interval(&self) -> Interval {
         let pids = self.table.pids();
         Interval {
@@ -103,12 +22,7 @@ impl Engine {
             snapshots: pids.iter().filter_map(|&pid| self.snapshot(pid, false)).collect(),
             open_findings: self.open_findings(FindingState::Updated),
             stats: self.stats(),
-            host: self.host.as_ref().map(|host| crate::output::HostSnapshot {
-                ts: self.clock.at(host.at_ns),
-                mem_total_bytes: self.facts.mem_total_bytes,
-                mem_available_bytes: host.mem_available_bytes,
-                ..Default::default()
-            }),
+            host: self.host_snapshot(),
         }
     }
 
@@ -118,7 +32,7 @@ impl Engine {
             .pids()
             .iter()
             .filter_map(|&pid| self.accuracy_of(self.table.get(pid)?))
-            .map(|accuracy| accuracy.mapping_error_bytes)
+            .filter_map(|accuracy| accuracy.mapping_error_bytes)
             .collect();
         let mut findings = self.resolved.clone();
         findings.extend(self.open_findings(FindingState::Open));

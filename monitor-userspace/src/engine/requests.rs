@@ -4,7 +4,7 @@
 use super::Engine;
 use crate::{
     event::Privilege,
-    inventory::{OpLog, Process, Space, Watch},
+    inventory::{OpLog, Process, Space, Table, Watch},
 };
 
 /// Something to read, or to tell the kernel side.
@@ -33,11 +33,23 @@ pub enum Request {
         detail: bool,
         /// Whether its smaps_rollup is: for suspects, and now and then for what was asked for.
         rollup: bool,
+        /// Whether its command line, user and cgroup are.
+        identity: bool,
     },
     /// Read an address space.
     Space {
         /// By one of its processes.
         pid: u32,
+    },
+    /// Read a descriptor table and the timers of its process.
+    Table {
+        /// Whose.
+        pid: u32,
+    },
+    /// Look whether these processes, which ended, are still there.
+    Ended {
+        /// Which.
+        pids: Vec<u32>,
     },
     /// Look at the host's memory and at the agent itself.
     Host,
@@ -62,6 +74,8 @@ const SCAN_NS: u64 = 60_000_000_000;
 const CHECK_NS: u64 = 60_000_000_000;
 /// How often it is read where there are no events to keep it.
 const CHECK_PROC_ONLY_NS: u64 = 10_000_000_000;
+/// How soon after a look at a table a surprising number of descriptors is looked into.
+const STRANGE_NS: u64 = 10_000_000_000;
 /// When an unanswered request is made again.
 const RETRY_NS: u64 = 5_000_000_000;
 /// Share of one core that checking may cost, as a divisor of time.
@@ -112,6 +126,10 @@ impl Schedule {
         self.pending.push(Request::Space { pid });
     }
 
+    pub(super) fn ask_table(&mut self, pid: u32) {
+        self.pending.push(Request::Table { pid });
+    }
+
     pub(super) fn spend(&mut self, cost_ns: u64) {
         self.allowance_ns = self.allowance_ns.saturating_sub_unsigned(cost_ns);
     }
@@ -148,6 +166,11 @@ impl Engine {
         for pid in pids {
             self.schedule_look(pid, now_ns);
             checks += usize::from(self.schedule_space(pid, now_ns, checks));
+            checks += usize::from(self.schedule_table(pid, now_ns, checks));
+        }
+        let pids = self.zombies.due(now_ns);
+        if !pids.is_empty() {
+            self.requests.pending.push(Request::Ended { pids });
         }
     }
 
@@ -161,9 +184,17 @@ impl Engine {
                 space.asked_ns = now_ns;
                 self.requests.pending.push(Request::Space { pid });
             }
+            let Some(table) = self.tables.of_mut(pid) else { continue };
+            if table.asked_ns != now_ns {
+                table.start_log(now_ns);
+                table.asked_ns = now_ns;
+                self.requests.pending.push(Request::Table { pid });
+            }
         }
         let is_named = |request: &Request| match request {
-            Request::Space { pid } => self.table.get(*pid).is_some_and(|p| p.watch == Watch::Named),
+            Request::Space { pid } | Request::Table { pid } => {
+                self.table.get(*pid).is_some_and(|p| p.watch == Watch::Named)
+            }
             _ => false,
         };
         // Time is short: what was asked for by name is checked first.
@@ -183,9 +214,10 @@ impl Engine {
         if rollup {
             process.rollup_due_ns = now_ns + ROLLUP_NS;
         }
+        let identity = process.wants_identity;
         let detail = is_swapping || process.watch == Watch::Named || process.reading.is_none();
         process.due_ns = next_look_ns(now_ns, process.idle_rounds);
-        self.requests.pending.push(Request::Process { pid, detail, rollup });
+        self.requests.pending.push(Request::Process { pid, detail, rollup, identity });
     }
 
     /// Asks for a space that is due; says whether a check was started.
@@ -225,6 +257,47 @@ impl Engine {
         }
         false
     }
+
+    /// Asks for a table that is due; says whether a check was started. As for spaces.
+    fn schedule_table(&mut self, pid: u32, now_ns: u64, started: usize) -> bool {
+        let has_events = self.facts.privilege == Privilege::Full;
+        let may_start = self.requests.allowance_ns > 0 && started < MAX_CHECKS_PER_TICK;
+        let corrects = self.facts.reconcile;
+        let Some(process) = self.table.get(pid) else { return false };
+        let first_look_ns = process.first_look_ns();
+        let stagger_ns = u64::from(pid % 16) * Process::SETTLED_NS;
+        let Some(table) = self.tables.of_mut(pid) else { return false };
+        if table.asked_ns != 0 && now_ns < table.asked_ns + RETRY_NS {
+            return false;
+        }
+        if !table.is_seeded() {
+            if now_ns >= first_look_ns {
+                table.asked_ns = now_ns;
+                self.requests.pending.push(Request::Table { pid });
+            }
+            return false;
+        }
+        let every_ns = if has_events { CHECK_NS + stagger_ns } else { CHECK_PROC_ONLY_NS };
+        let Some(started_ns) = table.log_started_ns() else {
+            let is_due = table_needs_check(table, now_ns, every_ns, corrects) && may_start;
+            if is_due {
+                table.start_log(now_ns);
+            }
+            return is_due;
+        };
+        if now_ns >= started_ns + OpLog::LOOKBACK_NS {
+            table.asked_ns = now_ns;
+            self.requests.pending.push(Request::Table { pid });
+        }
+        false
+    }
+}
+
+fn table_needs_check(table: &Table, now_ns: u64, every_ns: u64, corrects: bool) -> bool {
+    let is_wrong = corrects && !table.is_exact();
+    // Plain files come and go all the time: a surprise is looked into, but not at once again.
+    let is_strange = corrects && table.is_suspect && now_ns >= table.read_ns + STRANGE_NS;
+    is_wrong || is_strange || now_ns >= table.read_ns + every_ns
 }
 
 fn needs_check(space: &Space, now_ns: u64, every_ns: u64, corrects: bool) -> bool {

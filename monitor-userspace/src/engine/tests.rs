@@ -279,7 +279,7 @@ fn accuracy_is_taken_before_correction() {
     // Three pages more than the events told, four of theirs gone.
     world.maps(3.5, 7, &[(14, 20), (30, 33)]);
     let accuracy = world.engine.snapshot(7, false).unwrap().accuracy.unwrap();
-    assert_eq!(accuracy.mapping_error_bytes, 7 * PAGE);
+    assert_eq!(accuracy.mapping_error_bytes, Some(7 * PAGE));
     assert_eq!(world.pages(7), Some(9), "and then corrected");
 }
 
@@ -293,7 +293,7 @@ fn without_reconciling_drift_is_measured_and_left() {
     world.maps(3.5, 7, &[(10, 12)]);
     assert_eq!(world.pages(7), Some(10));
     let accuracy = world.engine.snapshot(7, false).unwrap().accuracy.unwrap();
-    assert_eq!(accuracy.mapping_error_bytes, 8 * PAGE);
+    assert_eq!(accuracy.mapping_error_bytes, Some(8 * PAGE));
 }
 
 #[test]

@@ -13,6 +13,29 @@ pub struct Mapping {
     pub born_ns: u64,
     /// Its class.
     pub class: MappingClass,
+    /// Where it came from, as far as that matters.
+    pub origin: Origin,
+}
+
+/// Where a range came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing known, or nothing that matters.
+    #[default]
+    Unknown,
+    /// The call stack with this number made it.
+    Stack(u32),
+    /// shmat attached the System V segment with this id.
+    Segment(i32),
+    /// io_setup made it.
+    Aio,
+}
+
+impl Origin {
+    /// Whether a call that names only its start takes it away whole.
+    pub fn is_detachable(self) -> bool {
+        matches!(self, Self::Segment(_) | Self::Aio)
+    }
 }
 
 /// Bytes held, by class.
@@ -78,11 +101,23 @@ impl Mappings {
     /// Puts a range in, replacing what it covers; says how many bytes it replaced.
     /// Empty and inverted ranges do nothing.
     pub fn insert(&mut self, start: u64, end: u64, class: MappingClass, born_ns: u64) -> u64 {
+        self.insert_from(start, end, class, born_ns, Origin::Unknown)
+    }
+
+    /// The same, with where the range came from.
+    pub fn insert_from(
+        &mut self,
+        start: u64,
+        end: u64,
+        class: MappingClass,
+        born_ns: u64,
+        origin: Origin,
+    ) -> u64 {
         if start >= end {
             return 0;
         }
         let replaced = self.remove(start, end);
-        self.put(start, Mapping { end, born_ns, class });
+        self.put(start, Mapping { end, born_ns, class, origin });
         if self.ranges.len() > self.fold_at.max(Self::FOLD_ABOVE) {
             self.fold();
         }
@@ -120,6 +155,32 @@ impl Mappings {
             }
         }
         removed
+    }
+
+    /// Takes out what one call put in at `start` and whose length its release does not say: the
+    /// adjoining ranges of the same origin. Nothing where no such range starts there.
+    pub fn detach(&mut self, start: u64) -> u64 {
+        let Some(origin) = self.ranges.get(&start).map(|mapping| mapping.origin) else { return 0 };
+        if !origin.is_detachable() {
+            return 0;
+        }
+        let mut end = start;
+        while let Some(next) = self.ranges.get(&end).filter(|next| next.origin == origin) {
+            end = next.end;
+        }
+        self.remove(start, end)
+    }
+
+    /// How many different System V segments are attached.
+    pub fn segments(&self) -> usize {
+        if self.totals.get(MappingClass::Shared) == 0 {
+            return 0;
+        }
+        let ids = self.ranges.values().filter_map(|mapping| match mapping.origin {
+            Origin::Segment(id) => Some(id),
+            _ => None,
+        });
+        ids.collect::<std::collections::BTreeSet<i32>>().len()
     }
 
     /// Whether anything is held in a range.
@@ -165,8 +226,14 @@ impl Mappings {
         let mut folded: Vec<(u64, Mapping)> = Vec::with_capacity(self.ranges.len());
         for (&start, &mapping) in &self.ranges {
             match folded.last_mut() {
-                Some((_, last)) if last.end == start && last.class == mapping.class => {
+                Some((_, last))
+                    if last.end == start
+                        && last.class == mapping.class
+                        && !last.origin.is_detachable()
+                        && !mapping.origin.is_detachable() =>
+                {
                     last.end = mapping.end;
+                    last.origin = Origin::Unknown;
                     last.born_ns = last.born_ns.min(mapping.born_ns);
                 }
                 _ => folded.push((start, mapping)),

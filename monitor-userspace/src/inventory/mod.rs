@@ -3,13 +3,24 @@
 //! Address spaces are entities of their own, keyed by the kernel's `mm_struct`; processes refer to
 //! them, so that fork, vfork and `CLONE_VM` cost what they cost the kernel.
 
+mod descriptors;
 mod mappings;
 mod oplog;
 mod process;
+mod segments;
 mod space;
+mod stacks;
+mod timers;
 mod window;
 
-pub use mappings::{Mapping, Mappings, Totals};
+pub use descriptors::{
+    DescriptorCounts, FdOp, Maker, Object, Objects, TCP_STATES, Table, TableAccuracy, Tables,
+    fd_ops,
+};
+pub use mappings::{Mapping, Mappings, Origin, Totals};
 pub use oplog::{MemOp, OpLog};
 pub use process::{Process, ProcessTable, Watch};
+pub use segments::Segments;
 pub use space::{Accuracy, Applied, Space, SpaceKey, mem_op};
+pub use stacks::Stacks;
+pub use timers::Timers;

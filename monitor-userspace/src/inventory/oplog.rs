@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Mappings, window::Window};
+use super::{Mappings, mappings::Origin, window::Window};
 use crate::event::{MappingClass, Reconcile};
 
 /// A change of an address space, page-rounded.
@@ -18,6 +18,13 @@ pub enum MemOp {
         class: MappingClass,
         /// Whether landing on something live was asked for (`MAP_FIXED`).
         replaces: bool,
+        /// Where it came from.
+        origin: Origin,
+    },
+    /// What one call put in at this address was released whole (shmdt, io_destroy).
+    Detach {
+        /// First address.
+        start: u64,
     },
     /// A range was released.
     Unmap {
@@ -96,7 +103,8 @@ impl OpLog {
         }
         let mut mappings = Mappings::default();
         for range in &reading.ranges {
-            mappings.insert(range.0, range.1, range.2, reading.t0_ns);
+            let origin = range.3.map_or(Origin::Unknown, Origin::Segment);
+            mappings.insert_from(range.0, range.1, range.2, reading.t0_ns, origin);
         }
         if !self.window(reading).is_clear(&mappings) {
             return None;
@@ -132,6 +140,10 @@ impl OpLog {
                     from = range.end;
                 }
                 mappings.remove(from, end);
+            } else if let MemOp::Detach { start } = op {
+                if !reacquired.overlaps(start, start + 1) {
+                    mappings.detach(start);
+                }
             } else if let Some((start, end)) = acquired(op) {
                 reacquired.insert(start, end, MappingClass::Anonymous, 0);
             }
@@ -149,7 +161,7 @@ fn acquired(op: MemOp) -> Option<(u64, u64)> {
     match op {
         MemOp::Map { start, end, .. } | MemOp::Brk { start, end } => Some((start, end)),
         MemOp::Remap { new_start, new_end, .. } => Some((new_start, new_end)),
-        MemOp::Unmap { .. } => None,
+        MemOp::Unmap { .. } | MemOp::Detach { .. } => None,
     }
 }
 
@@ -162,8 +174,12 @@ pub(super) fn apply(
     at_ns: u64,
 ) -> bool {
     match op {
-        MemOp::Map { start, end, class, replaces } => {
-            mappings.insert(start, end, class, at_ns) > 0 && !replaces
+        MemOp::Map { start, end, class, replaces, origin } => {
+            mappings.insert_from(start, end, class, at_ns, origin) > 0 && !replaces
+        }
+        MemOp::Detach { start } => {
+            mappings.detach(start);
+            false
         }
         MemOp::Unmap { start, end } => {
             mappings.remove(start, end);
@@ -219,7 +235,7 @@ impl Moved {
             let from = self.new_start + (start - self.old_start);
             let to = self.new_start + (piece.end - self.old_start).min(keep);
             let born_ns = if self.keeps_source { at_ns } else { piece.born_ns };
-            mappings.insert(from, to, piece.class, born_ns);
+            mappings.insert_from(from, to, piece.class, born_ns, piece.origin);
         }
         mappings.insert(self.new_start + keep, self.new_end, last.class, at_ns);
     }
@@ -236,7 +252,13 @@ mod tests {
     const T0: u64 = 10_000_000_000;
 
     fn map(start: u64, end: u64) -> MemOp {
-        MemOp::Map { start: start * P, end: end * P, class: Anonymous, replaces: false }
+        MemOp::Map {
+            start: start * P,
+            end: end * P,
+            class: Anonymous,
+            replaces: false,
+            origin: Origin::Unknown,
+        }
     }
 
     fn unmap(start: u64, end: u64) -> MemOp {
@@ -378,7 +400,13 @@ mod tests {
         let (mut mappings, mut end) = (Mappings::default(), None);
         assert!(!apply(&mut mappings, &mut end, map(1, 3), 0));
         assert!(apply(&mut mappings, &mut end, map(2, 4), 0));
-        let fixed = MemOp::Map { start: P, end: 2 * P, class: File, replaces: true };
+        let fixed = MemOp::Map {
+            start: P,
+            end: 2 * P,
+            class: File,
+            replaces: true,
+            origin: Origin::Unknown,
+        };
         assert!(!apply(&mut mappings, &mut end, fixed, 0));
     }
 }

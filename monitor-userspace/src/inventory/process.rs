@@ -2,8 +2,10 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Space, SpaceKey};
-use crate::event::{ProcReading, ProcessId};
+use std::sync::Arc;
+
+use super::{Space, SpaceKey, Timers};
+use crate::event::{ProcIdentity, ProcReading, ProcessId};
 
 /// How closely a process is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +39,12 @@ pub struct Process {
     pub idle_rounds: u8,
     /// When the next look is due, in nanoseconds since boot.
     pub due_ns: u64,
+    /// Its timers.
+    pub timers: Timers,
+    /// Who it is beyond its name; a child has its parent's until it is looked at.
+    pub identity: Option<Arc<ProcIdentity>>,
+    /// Whether the identity is to be read again.
+    pub wants_identity: bool,
     /// When the next dear look is due, in nanoseconds since boot.
     pub rollup_due_ns: u64,
 }
@@ -57,6 +65,9 @@ impl Process {
             reading: None,
             cpu_percent: None,
             idle_rounds: 0,
+            timers: Timers::default(),
+            identity: None,
+            wants_identity: true,
             due_ns: now_ns + Self::SETTLED_NS,
             rollup_due_ns: now_ns + Self::SETTLED_NS,
         }
@@ -84,6 +95,8 @@ impl Process {
 pub struct ProcessTable {
     processes: FxHashMap<u32, Process>,
     spaces: FxHashMap<SpaceKey, Space>,
+    /// Living children by parent.
+    children: FxHashMap<u32, u32>,
 }
 
 impl ProcessTable {
@@ -125,6 +138,11 @@ impl ProcessTable {
     }
 
     /// All spaces, in no order.
+    pub fn spaces(&self) -> impl Iterator<Item = &Space> {
+        self.spaces.values()
+    }
+
+    /// All spaces, in no order.
     pub fn spaces_mut(&mut self) -> impl Iterator<Item = &mut Space> {
         self.spaces.values_mut()
     }
@@ -136,12 +154,52 @@ impl ProcessTable {
             .entry(process.space)
             .or_insert_with(|| Space::unseeded(process.since_ns))
             .users += 1;
+        self.adopt(process.ppid);
         self.processes.insert(process.id.pid, process);
+    }
+
+    /// How many living children a process has.
+    pub fn children_of(&self, pid: u32) -> u32 {
+        self.children.get(&pid).copied().unwrap_or(0)
+    }
+
+    /// A process has another parent: the last one ended.
+    pub fn set_parent(&mut self, pid: u32, ppid: u32) {
+        let Some(process) = self.processes.get_mut(&pid) else { return };
+        let old = std::mem::replace(&mut process.ppid, ppid);
+        if old != ppid {
+            self.disown(old);
+            self.adopt(ppid);
+        }
+    }
+
+    /// The parent of a process ended: who takes it over is seen at the next look.
+    pub fn hurry_children_of(&mut self, ppid: u32, now_ns: u64) {
+        if self.children_of(ppid) == 0 {
+            return;
+        }
+        for process in self.processes.values_mut().filter(|process| process.ppid == ppid) {
+            process.due_ns = process.due_ns.min(now_ns);
+        }
+    }
+
+    fn adopt(&mut self, ppid: u32) {
+        *self.children.entry(ppid).or_insert(0) += 1;
+    }
+
+    fn disown(&mut self, ppid: u32) {
+        if let Some(count) = self.children.get_mut(&ppid) {
+            *count -= 1;
+            if *count == 0 {
+                self.children.remove(&ppid);
+            }
+        }
     }
 
     /// Removes a process, and its space when nobody else runs there.
     pub fn remove(&mut self, pid: u32) -> Option<Process> {
         let process = self.processes.remove(&pid)?;
+        self.disown(process.ppid);
         self.release(process.space);
         Some(process)
     }

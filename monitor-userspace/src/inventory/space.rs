@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Mappings, MemOp, OpLog, Totals, oplog::apply};
-use crate::event::{Body, FileKind, MappingClass, Reconcile, Start};
+use super::{Mappings, MemOp, OpLog, Origin, Segments, Totals, oplog::apply};
+use crate::event::{Body, Call, EventKind, FileKind, MappingClass, Reconcile, Start};
 
 /// `MAP_SHARED`, also the low bits of `MAP_SHARED_VALIDATE` (include/uapi/linux/mman.h).
 const MAP_SHARED: u32 = 0x01;
@@ -14,6 +14,8 @@ const MAP_HUGETLB: u32 = 0x4_0000;
 /// Bits of the flags that hold log2 of the huge page's size; 0 is the default size.
 const MAP_HUGE_SHIFT: u32 = 26;
 const MAP_HUGE_MASK: u32 = 0x3f;
+/// `SHM_REMAP`, include/uapi/linux/shm.h.
+const SHM_REMAP: u64 = 0o40000;
 const MREMAP_FIXED: u64 = 2;
 const MREMAP_DONTUNMAP: u64 = 4;
 
@@ -133,6 +135,11 @@ impl Space {
         }
     }
 
+    /// How many System V segments are attached; `None` until it was read once.
+    pub fn segments(&self) -> Option<usize> {
+        self.is_seeded.then(|| self.mappings.segments())
+    }
+
     /// What it holds by class; `None` until it was read once.
     pub fn totals(&self) -> Option<Totals> {
         self.is_seeded.then(|| self.mappings.totals())
@@ -219,7 +226,11 @@ impl Space {
         for (start, range) in read.iter() {
             for (known, piece) in self.mappings.slice(start, range.end) {
                 if piece.class == range.class {
-                    merged.insert(known, piece.end, piece.class, piece.born_ns);
+                    let origin = match range.origin {
+                        Origin::Unknown => piece.origin,
+                        read => read,
+                    };
+                    merged.insert_from(known, piece.end, piece.class, piece.born_ns, origin);
                 }
             }
         }
@@ -229,7 +240,9 @@ impl Space {
 
 /// The change of an address space an event stands for; `None` for failed calls and for what the
 /// inventory leaves to /proc (ranges that grow down).
-pub fn mem_op(body: &Body, facts: &Start) -> Option<MemOp> {
+///
+/// `segments` knows the sizes of System V segments, `stack` is the number of the caller's stack.
+pub fn mem_op(body: &Body, facts: &Start, segments: &Segments, stack: u32) -> Option<MemOp> {
     let page = facts.page_bytes.max(1);
     let up = |bytes: u64| bytes.checked_next_multiple_of(page);
     match *body {
@@ -244,6 +257,7 @@ pub fn mem_op(body: &Body, facts: &Start) -> Option<MemOp> {
                 end: start.checked_add(length)?,
                 class: class(flags, file),
                 replaces: flags & MAP_FIXED != 0,
+                origin: if stack == 0 { Origin::Unknown } else { Origin::Stack(stack) },
             })
         }
         Body::Munmap { addr, length } => {
@@ -263,14 +277,49 @@ pub fn mem_op(body: &Body, facts: &Start) -> Option<MemOp> {
         Body::Brk { result, start_brk, .. } => {
             (start_brk != 0).then_some(MemOp::Brk { start: up(start_brk)?, end: up(result)? })
         }
-        Body::Call(_)
-        | Body::Close { .. }
+        Body::Call(ref call) => call_op(call, page, segments),
+        Body::Close { .. }
         | Body::TcpState(_)
         | Body::Stack(_)
         | Body::Fork { .. }
         | Body::Exec { .. }
         | Body::Exit { .. }
         | Body::Rename { .. } => None,
+    }
+}
+
+/// The change that a call of family memory stands for.
+fn call_op(call: &Call, page: u64, segments: &Segments) -> Option<MemOp> {
+    let start = address(call.result)?;
+    let [first, second, third, _] = call.args;
+    match call.kind {
+        EventKind::Shmat => {
+            let id = first as i32;
+            let bytes = segments.bytes(id)?.checked_next_multiple_of(page)?;
+            Some(MemOp::Map {
+                start,
+                end: start.checked_add(bytes)?,
+                class: MappingClass::Shared,
+                replaces: third & SHM_REMAP != 0,
+                origin: Origin::Segment(id),
+            })
+        }
+        EventKind::Shmdt | EventKind::IoDestroy => Some(MemOp::Detach { start: first }),
+        EventKind::IoSetup => Some(MemOp::Map {
+            start: second,
+            end: second.checked_add(third)?,
+            class: MappingClass::File,
+            replaces: false,
+            origin: Origin::Aio,
+        }),
+        EventKind::MapShadowStack => Some(MemOp::Map {
+            start,
+            end: start.checked_add(second.checked_next_multiple_of(page)?)?,
+            class: MappingClass::Anonymous,
+            replaces: false,
+            origin: Origin::Unknown,
+        }),
+        _ => None,
     }
 }
 

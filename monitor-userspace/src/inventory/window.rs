@@ -62,6 +62,7 @@ fn touched(op: MemOp) -> [(u64, u64); 2] {
         MemOp::Map { start, end, .. } | MemOp::Unmap { start, end } | MemOp::Brk { start, end } => {
             [(start, end), (0, 0)]
         }
+        MemOp::Detach { start } => [(start, start + 1), (0, 0)],
         MemOp::Remap { old_start, old_end, new_start, new_end, .. } => {
             [(old_start, old_end.max(old_start + 1)), (new_start, new_end)]
         }

@@ -82,7 +82,7 @@ pub struct AccuracyLine {
     /// When.
     pub checked_at: Timestamp,
     /// Bytes on which events and /proc disagreed.
-    pub mapping_error_bytes: u64,
+    pub mapping_error_bytes: Option<u64>,
     /// Descriptors on which events and /proc disagreed, plain files aside.
     pub descriptor_error: Option<u64>,
 }

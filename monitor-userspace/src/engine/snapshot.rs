@@ -1,0 +1,117 @@
+//! The state of one process, as it is printed.
+
+use super::Engine;
+use crate::{
+    event::{DescriptorKind, MappingClass, Privilege},
+    inventory::{DescriptorCounts, Process, TCP_STATES},
+    output::{AccuracyLine, Connections, Snapshot, Source, start_time},
+};
+
+impl Engine {
+    pub(super) fn snapshot(&self, pid: u32, is_final: bool) -> Option<Snapshot> {
+        self.snapshot_at(pid, self.now_ns, is_final)
+    }
+
+    pub(super) fn snapshot_at(&self, pid: u32, at_ns: u64, is_final: bool) -> Option<Snapshot> {
+        let process = self.table.get(pid)?;
+        let space = self.table.space_of(pid)?;
+        let reading = process.reading.as_deref();
+        let detail = reading.and_then(|reading| reading.detail);
+        let rollup = reading.and_then(|reading| reading.rollup);
+        let held = |class| space.totals().map(|totals| totals.get(class));
+        let has_events = self.facts.privilege == Privilege::Full;
+        let identity = process.identity.as_deref().cloned().unwrap_or_default();
+        let counts = self.tables.counts(pid);
+        let kind = |kind| counts.map(|counts| counts.get(kind));
+        let files = counts.filter(|counts| counts.knows_files);
+        Some(Snapshot {
+            ts: self.clock.at(at_ns),
+            pid,
+            start_time: start_time(self.clock, process.id),
+            ppid: (process.ppid != 0).then_some(process.ppid),
+            comm: process.comm.clone(),
+            cmdline: identity.cmdline,
+            user: identity.user,
+            component: identity.container.clone().or_else(|| identity.unit.clone()),
+            unit: identity.unit,
+            container: identity.container,
+            pod: identity.pod,
+            source: if has_events { Source::Events } else { Source::Proc },
+            rss_bytes: reading.map(|reading| reading.rss_bytes),
+            rss_anon_bytes: reading.map(|reading| reading.rss_anon_bytes),
+            rss_file_bytes: detail.map(|detail| detail.rss_file_bytes),
+            rss_shmem_bytes: detail.map(|detail| detail.rss_shmem_bytes),
+            pss_bytes: rollup.map(|rollup| rollup.pss_bytes),
+            swap_bytes: detail.map(|detail| detail.swap_bytes),
+            lazyfree_bytes: rollup.map(|rollup| rollup.lazyfree_bytes),
+            thp_bytes: rollup.map(|rollup| rollup.thp_bytes),
+            virtual_bytes: reading.map(|reading| reading.virtual_bytes),
+            heap_bytes: held(MappingClass::Heap),
+            anon_mapped_bytes: held(MappingClass::Anonymous),
+            file_mapped_bytes: held(MappingClass::File),
+            shared_mapped_bytes: held(MappingClass::Shared),
+            mappings: space.vmas,
+            descriptors: files.map(|counts| counts.by_kind.iter().sum()),
+            files: files.map(|counts| counts.get(DescriptorKind::File)),
+            pipes: kind(DescriptorKind::Pipe),
+            eventfds: kind(DescriptorKind::Eventfd),
+            sockets: kind(DescriptorKind::Socket),
+            listeners: counts.map(|counts| counts.listeners),
+            timerfds: kind(DescriptorKind::Timerfd),
+            epolls: kind(DescriptorKind::Epoll),
+            inotifies: kind(DescriptorKind::Inotify),
+            memfds: kind(DescriptorKind::Memfd),
+            other_descriptors: kind(DescriptorKind::Other),
+            descriptor_objects: counts.map(|counts| counts.objects),
+            connections: counts.map(|counts| connections(&counts)),
+            timers: process.timers.count(at_ns),
+            epoll_watches: counts.map(|counts| counts.epoll_watches),
+            inotify_watches: counts.map(|counts| counts.inotify_watches),
+            shm_segments: space.segments().map(|segments| segments as u64),
+            threads: reading.map(|reading| reading.threads),
+            children: u64::from(self.table.children_of(pid)),
+            zombies: self.zombies.of(pid),
+            cpu_percent: process.cpu_percent,
+            accuracy: self.accuracy_of(process),
+            sampled_at: reading.map(|reading| self.clock.at(reading.at_ns)),
+            is_final,
+        })
+    }
+
+    /// The last check against /proc. A smallest mapping size, or no events at all, leaves nothing
+    /// that could be compared.
+    pub(super) fn accuracy_of(&self, process: &Process) -> Option<AccuracyLine> {
+        let has_events = self.facts.privilege == Privilege::Full;
+        let pid = process.id.pid;
+        let compares = has_events && self.facts.filters.min_mapping_bytes == 0;
+        let space = self.table.space_of(pid)?.accuracy.filter(|_| compares);
+        let table = self.tables.of(pid).and_then(|table| table.accuracy).filter(|_| has_events);
+        let checked_ns =
+            space.map(|space| space.checked_ns).max(table.map(|table| table.checked_ns))?;
+        Some(AccuracyLine {
+            checked_at: self.clock.at(checked_ns),
+            mapping_error_bytes: space.map(|space| space.error_bytes),
+            descriptor_error: table.map(|table| table.errors),
+        })
+    }
+}
+
+/// TCP states by their numbers (include/net/tcp_states.h).
+pub(super) fn connections(counts: &DescriptorCounts) -> Connections {
+    let [_, established, syn_sent, syn_recv, fin_wait1, fin_wait2, time_wait, rest @ ..]: [u64;
+        TCP_STATES] = counts.tcp;
+    let [close, close_wait, last_ack, listen, closing, new_syn_recv] = rest;
+    Connections {
+        established,
+        syn_sent,
+        syn_recv: syn_recv + new_syn_recv,
+        fin_wait1,
+        fin_wait2,
+        time_wait,
+        close,
+        close_wait,
+        last_ack,
+        listen,
+        closing,
+    }
+}

@@ -1,0 +1,234 @@
+//! Open files: what descriptors name, with what epolls and inotifies watch.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
+use crate::event::{DescriptorKind, SocketFacts};
+
+/// Place of an object in [`Objects`].
+pub(crate) type ObjectId = u32;
+
+/// An open file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// What it counts as.
+    pub kind: DescriptorKind,
+    /// Inode number of a socket or pipe, where known; else 0.
+    pub inode: u64,
+    /// Whether this is the writing end of a pipe.
+    pub writes: bool,
+    /// What is known of a socket.
+    pub socket: SocketFacts,
+    /// Whether it is a listening socket.
+    pub is_listener: bool,
+    /// When it was made or first read, in nanoseconds since boot.
+    pub born_ns: u64,
+    /// Call stack of its making, 0 where none was taken.
+    pub stack: u32,
+    /// Descriptors that name it, in all tables.
+    pub(super) refs: u32,
+    pub(super) is_watched: bool,
+}
+
+impl Object {
+    /// A file nobody names yet.
+    pub fn new(kind: DescriptorKind, born_ns: u64) -> Self {
+        Self {
+            kind,
+            inode: 0,
+            writes: false,
+            socket: SocketFacts::default(),
+            is_listener: false,
+            born_ns,
+            stack: 0,
+            refs: 0,
+            is_watched: false,
+        }
+    }
+
+    /// Descriptors that name it, in all tables.
+    pub fn refs(&self) -> u32 {
+        self.refs
+    }
+
+    /// What tells it from every other live file; `None` where nothing does.
+    fn identity(&self) -> Option<(u64, bool)> {
+        (self.inode != 0).then_some((self.inode, self.writes))
+    }
+}
+
+/// What an epoll watches: descriptor number at the time and the file behind it; `None` for files
+/// that are not followed.
+type Watch = (u32, Option<ObjectId>);
+
+/// All open files that any followed descriptor names.
+#[derive(Debug, Default)]
+pub struct Objects {
+    slots: Vec<Option<Object>>,
+    free: Vec<ObjectId>,
+    by_identity: FxHashMap<(u64, bool), ObjectId>,
+    epolls: FxHashMap<ObjectId, BTreeSet<Watch>>,
+    inotifies: FxHashMap<ObjectId, BTreeSet<u32>>,
+    /// Epolls that watch an object.
+    watchers: FxHashMap<ObjectId, Vec<ObjectId>>,
+}
+
+impl Objects {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All of them, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = &Object> {
+        self.slots.iter().flatten()
+    }
+
+    /// An object; ids of live descriptors always have one.
+    pub fn get(&self, id: ObjectId) -> Option<&Object> {
+        self.slots.get(id as usize)?.as_ref()
+    }
+
+    /// An object, to change what is known of it. Its identity must not be changed.
+    pub fn get_mut(&mut self, id: ObjectId) -> Option<&mut Object> {
+        self.slots.get_mut(id as usize)?.as_mut()
+    }
+
+    /// The socket or pipe end with this inode number, if it is known.
+    pub fn find(&self, inode: u64, writes: bool) -> Option<ObjectId> {
+        if inode == 0 { None } else { self.by_identity.get(&(inode, writes)).copied() }
+    }
+
+    /// Adds a file that was just made. One with the same inode number is known no longer by it: its
+    /// end was missed.
+    pub fn add(&mut self, object: Object) -> ObjectId {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            (self.slots.len() - 1) as ObjectId
+        });
+        if let Some(identity) = object.identity() {
+            self.by_identity.insert(identity, id);
+        }
+        self.slots[id as usize] = Some(object);
+        id
+    }
+
+    /// A descriptor more names it.
+    pub fn hold(&mut self, id: ObjectId) {
+        if let Some(object) = self.get_mut(id) {
+            object.refs += 1;
+        }
+    }
+
+    /// A descriptor less names it; with the last it is gone, and every watch on it.
+    pub fn release(&mut self, id: ObjectId) {
+        let Some(object) = self.get_mut(id) else { return };
+        object.refs = object.refs.saturating_sub(1);
+        if object.refs > 0 {
+            return;
+        }
+        let gone = *object;
+        self.slots[id as usize] = None;
+        self.free.push(id);
+        if let Some(identity) = gone.identity()
+            && self.by_identity.get(&identity) == Some(&id)
+        {
+            self.by_identity.remove(&identity);
+        }
+        if gone.is_watched {
+            for epoll in self.watchers.remove(&id).unwrap_or_default() {
+                if let Some(watches) = self.epolls.get_mut(&epoll) {
+                    watches.retain(|(_, watched)| *watched != Some(id));
+                }
+            }
+        }
+        for (_, watched) in self.epolls.remove(&id).unwrap_or_default() {
+            self.forget_watcher(watched, id);
+        }
+        self.inotifies.remove(&id);
+    }
+
+    fn forget_watcher(&mut self, watched: Option<ObjectId>, epoll: ObjectId) {
+        let Some(watched) = watched else { return };
+        if let Some(watchers) = self.watchers.get_mut(&watched)
+            && let Some(at) = watchers.iter().position(|&id| id == epoll)
+        {
+            watchers.swap_remove(at);
+        }
+    }
+
+    /// An epoll watches a descriptor.
+    pub fn watch(&mut self, epoll: ObjectId, fd: u32, watched: Option<ObjectId>) {
+        if !self.epolls.entry(epoll).or_default().insert((fd, watched)) {
+            return;
+        }
+        if let Some(id) = watched
+            && let Some(object) = self.get_mut(id)
+        {
+            object.is_watched = true;
+            self.watchers.entry(id).or_default().push(epoll);
+        }
+    }
+
+    /// An epoll watches a descriptor no longer.
+    pub fn unwatch(&mut self, epoll: ObjectId, fd: u32, watched: Option<ObjectId>) {
+        if let Some(watches) = self.epolls.get_mut(&epoll)
+            && watches.remove(&(fd, watched))
+        {
+            self.forget_watcher(watched, epoll);
+        }
+    }
+
+    /// What an epoll watches was read; `watched` finds the file of a descriptor number.
+    pub fn set_watches(
+        &mut self,
+        epoll: ObjectId,
+        fds: &[u32],
+        watched: impl Fn(u32) -> Option<ObjectId>,
+    ) {
+        let mut known: Vec<Watch> =
+            self.epolls.remove(&epoll).unwrap_or_default().into_iter().collect();
+        for &(_, object) in &known {
+            self.forget_watcher(object, epoll);
+        }
+        for &fd in fds {
+            // The number may have been given to another file since: what was known is better.
+            let at = known.iter().position(|(number, _)| *number == fd);
+            let object = at.map_or_else(|| watched(fd), |at| known.swap_remove(at).1);
+            self.watch(epoll, fd, object);
+        }
+    }
+
+    /// How many descriptors an epoll watches.
+    pub fn watch_count(&self, epoll: ObjectId) -> usize {
+        self.epolls.get(&epoll).map_or(0, BTreeSet::len)
+    }
+
+    /// An inotify watches a file more.
+    pub fn add_inotify_watch(&mut self, inotify: ObjectId, watch: u32) {
+        self.inotifies.entry(inotify).or_default().insert(watch);
+    }
+
+    /// An inotify watches a file less.
+    pub fn remove_inotify_watch(&mut self, inotify: ObjectId, watch: u32) {
+        if let Some(watches) = self.inotifies.get_mut(&inotify) {
+            watches.remove(&watch);
+        }
+    }
+
+    /// What an inotify watches was read.
+    pub fn set_inotify_watches(&mut self, inotify: ObjectId, watches: &[u32]) {
+        self.inotifies.insert(inotify, watches.iter().copied().collect());
+    }
+
+    /// How many files an inotify watches.
+    pub fn inotify_watch_count(&self, inotify: ObjectId) -> usize {
+        self.inotifies.get(&inotify).map_or(0, BTreeSet::len)
+    }
+}

@@ -1,0 +1,173 @@
+//! What an event does to a descriptor table.
+
+use crate::event::{Body, Call, DescriptorKind, EventKind, SocketFacts};
+
+/// `EPOLL_CTL_ADD` and `EPOLL_CTL_DEL`, include/uapi/linux/eventpoll.h.
+const EPOLL_CTL_ADD: u64 = 1;
+const EPOLL_CTL_DEL: u64 = 2;
+
+/// A change of a descriptor table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FdOp {
+    /// A descriptor of a new file.
+    Open {
+        /// Its number.
+        fd: u32,
+        /// What it names.
+        kind: DescriptorKind,
+        /// Inode number of a socket or pipe; else 0.
+        inode: u64,
+        /// Whether it is the writing end of a pipe.
+        writes: bool,
+        /// What is known of a socket.
+        socket: SocketFacts,
+    },
+    /// A descriptor of a file that another names.
+    Copy {
+        /// The other.
+        old: u32,
+        /// Its number; what it named before is let go.
+        new: u32,
+        /// What both name, where the kernel could tell.
+        kind: Option<DescriptorKind>,
+        /// Inode number of a socket or pipe; else 0.
+        inode: u64,
+        /// Whether landing on something live was asked for.
+        replaces: bool,
+    },
+    /// Descriptors are let go.
+    Close {
+        /// First.
+        first: u32,
+        /// Last.
+        last: u32,
+    },
+    /// A socket listens.
+    Listen {
+        /// Its descriptor.
+        fd: u32,
+    },
+    /// An epoll watches a descriptor.
+    Watch {
+        /// Descriptor of the epoll.
+        epoll: u32,
+        /// What it watches.
+        fd: u32,
+    },
+    /// An epoll watches a descriptor no longer.
+    Unwatch {
+        /// Descriptor of the epoll.
+        epoll: u32,
+        /// What it watched.
+        fd: u32,
+    },
+    /// An inotify watches a file.
+    AddWatch {
+        /// Descriptor of the inotify.
+        inotify: u32,
+        /// Number of the watch.
+        watch: u32,
+    },
+    /// An inotify watches a file no longer.
+    RemoveWatch {
+        /// Descriptor of the inotify.
+        inotify: u32,
+        /// Number of the watch.
+        watch: u32,
+    },
+}
+
+/// The changes an event stands for: none for failed calls and for what changes no table, two for
+/// calls that make two descriptors.
+pub fn fd_ops(body: &Body) -> [Option<FdOp>; 2] {
+    match body {
+        Body::Close { fd } => [Some(FdOp::Close { first: *fd, last: *fd }), None],
+        Body::Call(call) if call.result >= 0 => of_call(call),
+        _ => [None, None],
+    }
+}
+
+fn of_call(call: &Call) -> [Option<FdOp>; 2] {
+    let [first, second, third, _] = call.args;
+    let made = call.result as u32;
+    let open = |kind| [Some(opened(made, kind)), None];
+    match call.kind {
+        EventKind::MemfdCreate => open(DescriptorKind::Memfd),
+        EventKind::TimerfdCreate => open(DescriptorKind::Timerfd),
+        EventKind::Eventfd | EventKind::Eventfd2 => open(DescriptorKind::Eventfd),
+        EventKind::EpollCreate | EventKind::EpollCreate1 => open(DescriptorKind::Epoll),
+        EventKind::InotifyInit | EventKind::InotifyInit1 => open(DescriptorKind::Inotify),
+        EventKind::PidfdOpen | EventKind::Userfaultfd | EventKind::IoUringSetup => {
+            open(DescriptorKind::Other)
+        }
+        // With a descriptor given, that one is changed and none is made.
+        EventKind::Signalfd | EventKind::Signalfd4 if first as i32 == -1 => {
+            open(DescriptorKind::Other)
+        }
+        EventKind::Socket | EventKind::Accept | EventKind::Accept4 => {
+            [Some(socket(made, call.inode, SocketFacts::unpack(call.detail))), None]
+        }
+        EventKind::Socketpair => socketpair(call),
+        EventKind::Pipe | EventKind::Pipe2 => pipe(call),
+        EventKind::Listen => [Some(FdOp::Listen { fd: first as u32 }), None],
+        EventKind::Dup | EventKind::Dup2 | EventKind::Dup3 | EventKind::Fcntl => {
+            // dup2 of a descriptor onto itself changes nothing.
+            let copy = FdOp::Copy {
+                old: first as u32,
+                new: made,
+                kind: DescriptorKind::of_file(call.file),
+                inode: call.inode,
+                replaces: matches!(call.kind, EventKind::Dup2 | EventKind::Dup3),
+            };
+            [(first as u32 != made).then_some(copy), None]
+        }
+        EventKind::CloseRange => {
+            [Some(FdOp::Close { first: first as u32, last: second as u32 }), None]
+        }
+        EventKind::EpollCtl => [epoll_ctl(first as u32, second, third as u32), None],
+        EventKind::InotifyAddWatch => {
+            [Some(FdOp::AddWatch { inotify: first as u32, watch: made }), None]
+        }
+        EventKind::InotifyRmWatch => {
+            [Some(FdOp::RemoveWatch { inotify: first as u32, watch: second as u32 }), None]
+        }
+        _ => [None, None],
+    }
+}
+
+fn epoll_ctl(epoll: u32, operation: u64, fd: u32) -> Option<FdOp> {
+    match operation {
+        EPOLL_CTL_ADD => Some(FdOp::Watch { epoll, fd }),
+        EPOLL_CTL_DEL => Some(FdOp::Unwatch { epoll, fd }),
+        _ => None,
+    }
+}
+
+fn opened(fd: u32, kind: DescriptorKind) -> FdOp {
+    FdOp::Open { fd, kind, inode: 0, writes: false, socket: SocketFacts::default() }
+}
+
+fn socket(fd: u32, inode: u64, socket: SocketFacts) -> FdOp {
+    FdOp::Open { fd, kind: DescriptorKind::Socket, inode, writes: false, socket }
+}
+
+fn socketpair(call: &Call) -> [Option<FdOp>; 2] {
+    let [family, socket_type, _, both] = call.args;
+    let facts =
+        SocketFacts { family: family as u8, socket_type: socket_type as u8 & 0xf, state: 0 };
+    // Inode numbers of sockets are 32 bits wide (fs/inode.c, get_next_ino).
+    let second = u64::from(call.detail);
+    [Some(socket(both as u32, call.inode, facts)), Some(socket((both >> 32) as u32, second, facts))]
+}
+
+fn pipe(call: &Call) -> [Option<FdOp>; 2] {
+    let both = call.args[1];
+    let end = |fd, writes| FdOp::Open {
+        fd,
+        kind: DescriptorKind::Pipe,
+        inode: call.inode,
+        writes,
+        socket: SocketFacts::default(),
+    };
+    [Some(end(both as u32, false)), Some(end((both >> 32) as u32, true))]
+}
