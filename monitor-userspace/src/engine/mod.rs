@@ -2,6 +2,7 @@
 //! give the same outputs, to the byte. What it wants to know of the host it asks for as
 //! [`Request`]s, which the agent carries out and a replay ignores.
 
+mod budget;
 mod events;
 mod host;
 mod readings;
@@ -50,6 +51,7 @@ struct Counts {
     events: u64,
     collisions: u64,
     reconciled: u64,
+    folded: u64,
     loss: Loss,
 }
 
@@ -75,6 +77,7 @@ pub struct Engine {
     command_status: Option<i32>,
     now_ns: u64,
     next_interval_ns: u64,
+    next_budget_ns: u64,
     wants_events: bool,
     not_printed: u64,
     resolved: Vec<crate::output::Finding>,
@@ -120,6 +123,7 @@ impl Engine {
             command_status: None,
             now_ns: facts.started_ns,
             next_interval_ns: facts.started_ns + facts.interval_ns.min(FIRST_INTERVAL_NS),
+            next_budget_ns: 0,
             wants_events,
             not_printed: 0,
             resolved: Vec::new(),
@@ -200,6 +204,7 @@ impl Engine {
             let interval = self.interval();
             out(Output::Interval(&interval));
         }
+        self.keep_budget(now_ns);
         self.schedule(now_ns);
     }
 

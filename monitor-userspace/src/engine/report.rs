@@ -60,6 +60,8 @@ impl Engine {
             events_not_printed: self.not_printed,
             order_repairs: self.counts.collisions,
             reconciled: self.counts.reconciled,
+            folded: self.counts.folded,
+            inventory_bytes: self.inventory_bytes() as u64,
             processes: self.table.len(),
             agent_rss_anon_bytes: self.own.map(|own| own.rss_anon_bytes),
             agent_kernel_bytes: self.own.map(|own| own.kernel_bytes),

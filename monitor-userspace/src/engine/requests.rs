@@ -239,7 +239,16 @@ impl Engine {
             }
             return false;
         }
-        let every_ns = if has_events { CHECK_NS + stagger_ns } else { CHECK_PROC_ONLY_NS };
+        let follows = has_events && !space.is_coarse();
+        let every_ns = if follows { CHECK_NS + stagger_ns } else { CHECK_PROC_ONLY_NS };
+        if space.is_coarse() {
+            let is_due = now_ns >= space.read_ns + every_ns && may_start;
+            if is_due {
+                space.asked_ns = now_ns;
+                self.requests.pending.push(Request::Space { pid });
+            }
+            return is_due;
+        }
         if space.log_started_ns().is_none() {
             let is_due = needs_check(space, now_ns, every_ns, corrects) && may_start;
             if is_due {

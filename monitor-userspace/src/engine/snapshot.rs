@@ -36,7 +36,7 @@ impl Engine {
             unit: identity.unit,
             container: identity.container,
             pod: identity.pod,
-            source: if has_events { Source::Events } else { Source::Proc },
+            source: if has_events && !space.is_coarse() { Source::Events } else { Source::Proc },
             rss_bytes: reading.map(|reading| reading.rss_bytes),
             rss_anon_bytes: reading.map(|reading| reading.rss_anon_bytes),
             rss_file_bytes: detail.map(|detail| detail.rss_file_bytes),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::MappingClass;
+use crate::event::{MappingClass, Reconcile};
 
 /// A live range; its start is its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +53,15 @@ impl Totals {
     /// Bytes of all classes.
     pub fn all(&self) -> u64 {
         self.by_class.iter().sum()
+    }
+
+    /// Those of a reading.
+    pub fn of_reading(reading: &Reconcile) -> Self {
+        let mut totals = Self::default();
+        for range in &reading.ranges {
+            totals.add(range.2, range.1.saturating_sub(range.0));
+        }
+        totals
     }
 
     fn add(&mut self, class: MappingClass, bytes: u64) {
@@ -218,6 +227,16 @@ impl Mappings {
     fn put(&mut self, start: u64, mapping: Mapping) {
         self.totals.add(mapping.class, mapping.end - start);
         self.ranges.insert(start, mapping);
+    }
+
+    /// Bytes of memory a range takes: key and value in tree nodes that are two thirds full.
+    pub const RANGE_BYTES: usize = 64;
+
+    /// Joins neighbours of one class now; see [`Self::FOLD_ABOVE`]. Says how many were joined.
+    pub fn join_neighbours(&mut self) -> usize {
+        let before = self.ranges.len();
+        self.fold();
+        before - self.ranges.len()
     }
 
     /// Joins neighbours of one class; the older birth stays. Runs again only after as many ranges

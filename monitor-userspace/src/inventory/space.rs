@@ -66,6 +66,8 @@ pub enum Applied {
 pub struct Space {
     mappings: Arc<Mappings>,
     heap_end: Option<u64>,
+    /// Totals as last read, where there was no room for ranges.
+    coarse: Option<Totals>,
     is_seeded: bool,
     is_exact: bool,
     log: Option<OpLog>,
@@ -97,6 +99,7 @@ impl Space {
         Self {
             mappings: Arc::default(),
             heap_end: None,
+            coarse: None,
             is_seeded: false,
             is_exact: false,
             log: Some(OpLog::new(now_ns)),
@@ -122,6 +125,7 @@ impl Space {
         Self {
             mappings: Arc::clone(&self.mappings),
             heap_end: self.heap_end,
+            coarse: self.coarse,
             is_seeded: true,
             is_exact: self.is_exact,
             log: None,
@@ -142,7 +146,30 @@ impl Space {
 
     /// What it holds by class; `None` until it was read once.
     pub fn totals(&self) -> Option<Totals> {
-        self.is_seeded.then(|| self.mappings.totals())
+        self.is_seeded.then(|| self.coarse.unwrap_or_else(|| self.mappings.totals()))
+    }
+
+    /// How many ranges are kept; those that a fork shares count for each.
+    pub fn ranges(&self) -> usize {
+        self.mappings.len()
+    }
+
+    /// Joins neighbouring ranges, which forgets births and stacks but no byte. Says how many.
+    pub fn join_neighbours(&mut self) -> usize {
+        Arc::make_mut(&mut self.mappings).join_neighbours()
+    }
+
+    /// Keeps totals only, from now on as /proc shows them: there is no room for ranges.
+    pub fn make_coarse(&mut self) {
+        self.coarse = self.totals();
+        self.mappings = Arc::default();
+        self.log = None;
+        self.accuracy = None;
+    }
+
+    /// Whether only totals are kept.
+    pub fn is_coarse(&self) -> bool {
+        self.coarse.is_some()
     }
 
     /// Whether it was read once.
@@ -163,7 +190,7 @@ impl Space {
 
     /// Starts keeping operations, so that a reading can be merged a second later.
     pub fn start_log(&mut self, now_ns: u64) {
-        if self.log.is_none() {
+        if self.log.is_none() && !self.is_coarse() {
             self.log = Some(OpLog::new(now_ns));
         }
     }
@@ -176,6 +203,9 @@ impl Space {
     /// Applies an operation.
     pub fn apply(&mut self, at_ns: u64, op: MemOp) -> Applied {
         self.last_event_ns = at_ns;
+        if self.is_coarse() {
+            return Applied::Waiting;
+        }
         if let Some(log) = &mut self.log {
             log.push(at_ns, op);
         }
@@ -193,8 +223,15 @@ impl Space {
     /// takes its accuracy first and then, if `correct`, what the reading says. Says whether the
     /// reading could be used.
     pub fn reconcile(&mut self, reading: &Reconcile, correct: bool) -> bool {
-        let merged = self.log.as_ref().and_then(|log| log.merge(reading));
         self.asked_ns = 0;
+        if self.is_coarse() {
+            self.coarse = Some(Totals::of_reading(reading));
+            self.vmas = Some(reading.vmas);
+            self.read_ns = reading.t1_ns;
+            self.is_exact = true;
+            return true;
+        }
+        let merged = self.log.as_ref().and_then(|log| log.merge(reading));
         let Some((merged, heap_end)) = merged else {
             self.refusals = self.refusals.saturating_add(1);
             return false;

@@ -441,6 +441,11 @@ pub struct Stats {
     pub order_repairs: u64,
     /// Address spaces read again.
     pub reconciled: u64,
+    /// Pieces of detail given up to stay within --max-memory: ranges joined, spaces of which only
+    /// totals are kept, series started anew.
+    pub folded: u64,
+    /// What the inventory and the series take, estimated.
+    pub inventory_bytes: u64,
     /// Processes watched.
     pub processes: usize,
     /// The agent's resident anonymous memory.

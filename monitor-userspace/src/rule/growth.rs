@@ -64,21 +64,43 @@ pub struct Report {
     pub anon: Option<Growth>,
 }
 
-/// One value over time.
+/// One value over time. Most values of most processes never change: those take no series.
 #[derive(Clone, Debug)]
 struct Watched {
+    spec: SeriesSpec,
+    /// While there is no series: the value that every look has found.
+    constant: Option<Constant>,
+    series: Option<Box<Track>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Constant {
+    first_ns: u64,
+    last_ns: u64,
+    value: f64,
+}
+
+#[derive(Clone, Debug)]
+struct Track {
     tracker: GrowthTracker,
     last: Option<(u64, f64)>,
 }
 
-impl Watched {
-    fn new(quantum: f64, seed: u64) -> Self {
-        let spec = SeriesSpec { quantum, min_effect: MIN_EFFECT_BYTES, seed };
-        Self { tracker: GrowthTracker::new(spec), last: None }
+impl Track {
+    /// A series in which the value was constant until now.
+    fn new(spec: SeriesSpec, constant: Option<Constant>) -> Self {
+        let mut tracker = GrowthTracker::new(spec);
+        if let Some(Constant { first_ns, last_ns, value }) = constant {
+            tracker.observe(first_ns, value, 0.0);
+            if last_ns > first_ns {
+                tracker.observe_fill(last_ns, value);
+            }
+        }
+        Self { tracker, last: constant.map(|constant| (constant.last_ns, constant.value)) }
     }
 
-    fn observe(&mut self, at_ns: u64, value: Option<u64>, load: f64) -> Observation {
-        let Some(value) = value.map(|bytes| bytes as f64) else {
+    fn observe(&mut self, at_ns: u64, value: Option<f64>, load: f64) -> Observation {
+        let Some(value) = value else {
             return self.tracker.observe_unknown(at_ns);
         };
         let skipped = |(last_ns, last): (u64, f64)| {
@@ -91,9 +113,37 @@ impl Watched {
         }
         self.tracker.observe(at_ns, value, load)
     }
+}
+
+impl Watched {
+    fn new(quantum: f64, seed: u64) -> Self {
+        let spec = SeriesSpec { quantum, min_effect: MIN_EFFECT_BYTES, seed };
+        Self { spec, constant: None, series: None }
+    }
+
+    fn observe(&mut self, at_ns: u64, value: Option<u64>, load: f64) -> Observation {
+        let value = value.map(|bytes| bytes as f64);
+        if self.series.is_none() {
+            match (&mut self.constant, value) {
+                (None, None) => return Observation::Unchanged,
+                (None, Some(value)) => {
+                    self.constant = Some(Constant { first_ns: at_ns, last_ns: at_ns, value });
+                    return Observation::Unchanged;
+                }
+                (Some(constant), Some(value)) if value.to_bits() == constant.value.to_bits() => {
+                    constant.last_ns = at_ns;
+                    return Observation::Unchanged;
+                }
+                (Some(_), _) => {}
+            }
+        }
+        let (spec, constant) = (self.spec, self.constant.take());
+        let series = self.series.get_or_insert_with(|| Box::new(Track::new(spec, constant)));
+        series.observe(at_ns, value, load)
+    }
 
     fn growth(&self) -> Option<Growth> {
-        match self.tracker.phase() {
+        match self.series.as_ref()?.tracker.phase() {
             Phase::Open(growth) => Some(growth),
             Phase::Quiet | Phase::Stopped { .. } => None,
         }
@@ -101,12 +151,25 @@ impl Watched {
 
     /// How much the value rose from its floor at `since_ns` to its last one; 0 where unknown.
     fn rise_since(&self, bucket_ns: u64, since_ns: u64) -> f64 {
-        let levels = (0..crate::series::LEVELS).filter_map(|at| self.tracker.series().level(at));
+        let Some(Track { tracker, last }) = self.series.as_deref() else { return 0.0 };
+        let levels = (0..crate::series::LEVELS).filter_map(|at| tracker.series().level(at));
         let Some(view) = levels.into_iter().find(|view| view.bucket_ns() == bucket_ns) else {
             return 0.0;
         };
         let first = view.buckets().find(|bucket| bucket.start_ns >= since_ns);
-        first.zip(self.last).map_or(0.0, |(first, (_, last))| last - first.floor)
+        first.zip(*last).map_or(0.0, |(first, (_, last))| last - first.floor)
+    }
+
+    /// Bytes of the series, if there is one.
+    fn series_bytes(&self) -> usize {
+        self.series.as_ref().map_or(0, |series| series.tracker.memory_bytes())
+    }
+
+    /// Forgets the series but for its last value.
+    fn forget(&mut self) {
+        if let Some((at_ns, value)) = self.series.take().and_then(|series| series.last) {
+            self.constant = Some(Constant { first_ns: at_ns, last_ns: at_ns, value });
+        }
     }
 }
 
@@ -158,6 +221,21 @@ impl Growths {
                     > RATE_MOVED * last.leading.rate_per_min.abs();
                 let is_due = at_ns >= self.reported_ns + UPDATE_NS || report.rule != last.rule;
                 (moved || is_due).then(|| (Change::Updated, self.say(at_ns, &report)))
+            }
+        }
+    }
+
+    /// Bytes of memory, the heap's included.
+    pub fn memory_bytes(&self) -> usize {
+        let series = [&self.heap, &self.anon, &self.touched].map(Watched::series_bytes);
+        size_of::<Self>() + series.iter().sum::<usize>()
+    }
+
+    /// Starts anew from the last values; an open finding keeps its series.
+    pub fn forget(&mut self) {
+        if self.open.is_none() {
+            for watched in [&mut self.heap, &mut self.anon, &mut self.touched] {
+                watched.forget();
             }
         }
     }
