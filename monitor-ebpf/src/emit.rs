@@ -1,13 +1,18 @@
 //! The only place that reserves ring space, and the only place that counts.
 
 use aya_ebpf::{
-    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
-    helpers::{bpf_get_smp_processor_id, generated::bpf_ktime_get_boot_ns},
+    EbpfContext as _,
+    bindings::{BPF_F_USER_STACK, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    helpers::{
+        bpf_get_smp_processor_id,
+        generated::{bpf_get_stack, bpf_ktime_get_boot_ns},
+    },
+    programs::TracePointContext,
 };
 use monitor_common::{
-    Counter, RawHeader, WIRE_VERSION,
+    Counter, EventKind, RawHeader, WIRE_VERSION,
     limits::{WAKE_BYTES, WAKE_WINDOW},
-    record::WireRecord,
+    record::{MAX_FRAMES, RawStack, WireRecord},
 };
 
 use crate::{
@@ -18,15 +23,15 @@ use crate::{
 /// Adds one to a counter of this CPU.
 #[inline(always)]
 pub(crate) fn count(counter: Counter) {
-    if let Some(value) = COUNTERS.get_ptr_mut(counter as u32) {
+    if let Some(value) = COUNTERS.get_ptr_mut(counter.index()) {
         // SAFETY: the slot belongs to this CPU and outlives the program's run.
         unsafe { *value += 1 };
     }
 }
 
-/// The header of a record of `T`, stamped now.
+/// The header of a record of this kind, stamped now.
 #[inline(always)]
-pub(crate) fn header<T: WireRecord>(caller: &Caller) -> RawHeader {
+pub(crate) fn header(kind: EventKind, caller: &Caller) -> RawHeader {
     RawHeader {
         // SAFETY: takes no argument and reads a clock.
         boot_ns: unsafe { bpf_ktime_get_boot_ns() },
@@ -34,7 +39,7 @@ pub(crate) fn header<T: WireRecord>(caller: &Caller) -> RawHeader {
         files: caller.files,
         tgid: caller.tgid,
         tid: caller.tid,
-        kind: T::KIND as u16,
+        kind: kind as u16,
         version: WIRE_VERSION,
         // SAFETY: takes no argument; always valid.
         cpu: unsafe { bpf_get_smp_processor_id() },
@@ -43,9 +48,9 @@ pub(crate) fn header<T: WireRecord>(caller: &Caller) -> RawHeader {
 
 /// Puts a record into the ring, or counts that it did not fit.
 #[inline(always)]
-pub(crate) fn record<T: WireRecord>(value: T) {
+pub(crate) fn record<T: WireRecord>(kind: EventKind, value: T) {
     let Some(mut slot) = EVENTS.reserve::<T>(0) else {
-        return count(Counter::lost(T::KIND.family()));
+        return count(Counter::Lost(kind.family()));
     };
     slot.write(value);
     slot.submit(wake_flag());
@@ -53,14 +58,47 @@ pub(crate) fn record<T: WireRecord>(value: T) {
 
 /// As [`record`], filling the slot in place: for records too large for the 512-byte stack.
 #[inline(always)]
-pub(crate) fn record_with<T: WireRecord>(fill: impl FnOnce(*mut T) -> Result<(), i64>) {
+pub(crate) fn record_with<T: WireRecord>(
+    kind: EventKind,
+    fill: impl FnOnce(*mut T) -> Result<(), i64>,
+) {
     let Some(mut slot) = EVENTS.reserve::<T>(0) else {
-        return count(Counter::lost(T::KIND.family()));
+        return count(Counter::Lost(kind.family()));
     };
     if fill(slot.as_mut_ptr()).is_ok() {
         slot.submit(wake_flag());
     } else {
         count(Counter::ReadError);
+        slot.discard(u64::from(BPF_RB_NO_WAKEUP));
+    }
+}
+
+/// Puts the caller's user call stack into the ring, for the record that follows. Without a single
+/// frame there is nothing to say.
+#[inline(always)]
+pub(crate) fn stack(ctx: &TracePointContext, caller: &Caller) {
+    let kind = EventKind::Stack;
+    let Some(mut slot) = EVENTS.reserve::<RawStack>(0) else {
+        return count(Counter::Lost(kind.family()));
+    };
+    let record: *mut RawStack = slot.as_mut_ptr();
+    // SAFETY: `record` is a reserved record: the helper fills all of `frames`, with zeros where
+    // there is no frame, and every other field is written before it is submitted.
+    let depth = unsafe {
+        (*record).header = header(kind, caller);
+        let bytes = bpf_get_stack(
+            ctx.as_ptr(),
+            (&raw mut (*record).frames).cast(),
+            size_of::<[u64; MAX_FRAMES]>() as u32,
+            u64::from(BPF_F_USER_STACK),
+        );
+        (*record).depth = (bytes / 8) as u32;
+        (*record).reserved = 0;
+        bytes / 8
+    };
+    if depth > 0 {
+        slot.submit(wake_flag());
+    } else {
         slot.discard(u64::from(BPF_RB_NO_WAKEUP));
     }
 }

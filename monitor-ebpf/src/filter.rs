@@ -2,15 +2,22 @@
 
 use monitor_common::{Counter, settings::SCOPE_ALL};
 
-use crate::{emit::count, maps::WATCHED, settings::get};
+use crate::{emit::count, maps::WATCHED, settings::get, task::Caller};
 
-/// Whether the memory of this process is traced. Never the agent itself.
+/// The task calling, where its process is traced: one question decides.
 #[inline(always)]
-pub(crate) fn should_trace(tgid: u32) -> bool {
+pub(crate) fn traced() -> Option<Caller> {
+    let (tgid, tid) = Caller::ids();
+    should_trace(tgid).then(|| Caller::with_ids(tgid, tid))
+}
+
+/// Whether what this process holds is traced. Never the agent itself.
+#[inline(always)]
+fn should_trace(tgid: u32) -> bool {
     tgid != get!(agent_tgid) && (get!(scope) == SCOPE_ALL || is_watched(tgid))
 }
 
-/// Whether the life of this process is traced: wider than its memory where userspace picks
+/// Whether the life of this process is traced: wider than what it holds where userspace picks
 /// processes by name.
 #[inline(always)]
 pub(crate) fn should_trace_life(tgid: u32) -> bool {

@@ -7,6 +7,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "contexts come by value from aya's macros")]
 
 mod emit;
+mod file;
 mod filter;
 mod maps;
 mod probes;

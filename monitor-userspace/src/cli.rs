@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::{output::Severity, plan::PROBES};
+use crate::{output::Severity, plan};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,6 +101,10 @@ pub struct Cli {
     #[arg(long, value_name = "WHEN", default_value = "on")]
     pub reconcile: OnOff,
 
+    /// Which call stacks are taken, to say where the growth comes from.
+    #[arg(long, value_name = "WHICH", default_value = "memory")]
+    pub stacks: Stacks,
+
     /// Use /proc alone: coarser, and without the kernel's events.
     #[arg(long)]
     pub no_ebpf: bool,
@@ -148,6 +152,17 @@ pub enum OnOff {
     Off,
 }
 
+/// Which call stacks are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stacks {
+    /// None.
+    Off,
+    /// Of large anonymous mappings and of a growing heap.
+    Memory,
+    /// Of those, and of every descriptor, socket and timer made.
+    All,
+}
+
 /// A family as named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EventFamily {
@@ -166,7 +181,7 @@ pub enum EventFamily {
 }
 
 fn probe_names() -> clap::builder::PossibleValuesParser {
-    PROBES.map(|probe| probe.name).into()
+    plan::probe_names().into()
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

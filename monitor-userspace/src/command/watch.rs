@@ -1,19 +1,20 @@
 //! Watching: asks the host, plans, loads and attaches, then hands over to the agent.
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use monitor_common::{
     Settings,
-    settings::{SCOPE_ALL, SCOPE_WATCHED},
+    settings::{SCOPE_ALL, SCOPE_WATCHED, STACKS_ALL, STACKS_MEMORY, STACKS_OFF},
 };
 
 use super::Refusal;
 use crate::{
     agent::{EventChoice, Form, Gate, Run},
-    cli::{Cli, EventFamily, OnOff},
+    cli::{Cli, EventFamily, OnOff, Stacks},
     engine::CommPattern,
-    event::{Family, Filters, Privilege, Start},
+    event::{Family, Filters, Privilege, StackChoice, Start},
     host::{self, HostFacts, Proc, Scratch, Want, btf, clock},
     kernel::{Kernel, KernelError},
     plan::{Plan, plan_none, plan_probes},
@@ -21,6 +22,9 @@ use crate::{
 
 /// Rows of a terminal that does not say.
 const DEFAULT_ROWS: usize = 24;
+/// Smallest anonymous mapping of which a call stack is taken: glibc's malloc maps what is this
+/// large or larger on its own (`M_MMAP_THRESHOLD`), so each stack is one allocation's.
+const STACK_MIN_BYTES: u64 = 128 << 10;
 
 pub(super) fn watch(cli: Cli) -> Result<u8> {
     let is_unscoped = !cli.all && cli.pid.is_empty() && cli.comm.is_none() && cli.argv.is_empty();
@@ -34,8 +38,13 @@ pub(super) fn watch(cli: Cli) -> Result<u8> {
     let comm = CommPattern::compile(&filters)
         .map_err(|error| Refusal::new(Refusal::USAGE, format!("--comm: {error}")))?;
     check_pids(&cli.pid)?;
-    let plan = if cli.no_ebpf { plan_none() } else { plan_probes(&cli.skip_probe) };
-    let mut kernel = if cli.no_ebpf { None } else { Some(load(&cli, &facts)?) };
+    let (plan, mut kernel) = if cli.no_ebpf {
+        (plan_none(), None)
+    } else {
+        check_host(&facts)?;
+        let events = host::syscall_events(&tracefs_of(&facts)?)?;
+        (plan_probes(&cli.skip_probe, &events), Some(load(&cli)?))
+    };
     let gate = start_gate(&cli)?;
     if let Some(kernel) = &mut kernel {
         for pid in cli.pid.iter().copied().chain(gate.as_ref().map(Gate::pid)) {
@@ -96,6 +105,16 @@ fn filters_of(cli: &Cli) -> Filters {
     }
 }
 
+/// Without the kernel there are none.
+fn stacks_of(cli: &Cli) -> StackChoice {
+    match cli.stacks {
+        _ if cli.no_ebpf => StackChoice::Off,
+        Stacks::Off => StackChoice::Off,
+        Stacks::Memory => StackChoice::Memory,
+        Stacks::All => StackChoice::All,
+    }
+}
+
 /// A pid that is not there is a typing error, not an empty run.
 fn check_pids(pids: &[u32]) -> Result<()> {
     let (proc, mut scratch) = (Proc::default(), Scratch::default());
@@ -115,8 +134,8 @@ fn check_pids(pids: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// Loads the programs with this host's facts patched in.
-fn load(cli: &Cli, facts: &HostFacts) -> Result<Kernel> {
+/// Refuses, with what helps, where the kernel programs cannot run.
+fn check_host(facts: &HostFacts) -> Result<()> {
     if !facts.may_load {
         let message = "loading kernel programs needs root (or CAP_BPF, CAP_PERFMON and \
                        CAP_SYS_PTRACE): run it with sudo, or use --no-ebpf for what /proc alone \
@@ -142,15 +161,25 @@ fn load(cli: &Cli, facts: &HostFacts) -> Result<Kernel> {
                        CONFIG_DEBUG_INFO_BTF): use --no-ebpf for what /proc alone shows";
         return Err(Refusal::new(Refusal::KERNEL, message).into());
     }
-    if facts.tracefs.is_none() {
-        host::mount_tracefs().map_err(|error| {
-            let message = format!(
-                "tracefs is not mounted and cannot be: {error}; try `mount -t tracefs tracefs \
-                 /sys/kernel/tracing`, or --no-ebpf"
-            );
-            Refusal::new(Refusal::KERNEL, message)
-        })?;
+    Ok(())
+}
+
+/// Where tracefs is, which is mounted if it must be.
+fn tracefs_of(facts: &HostFacts) -> Result<PathBuf> {
+    if let Some(path) = &facts.tracefs {
+        return Ok(path.clone());
     }
+    host::mount_tracefs().map_err(|error| {
+        let message = format!(
+            "tracefs is not mounted and cannot be: {error}; try `mount -t tracefs tracefs \
+             /sys/kernel/tracing`, or --no-ebpf"
+        );
+        Refusal::new(Refusal::KERNEL, message).into()
+    })
+}
+
+/// Loads the programs with this host's facts patched in.
+fn load(cli: &Cli) -> Result<Kernel> {
     let settings = settings_of(cli)?;
     Ok(Kernel::load(&settings, cli.verbose > 1).map_err(|error| refused(&error))?)
 }
@@ -169,8 +198,12 @@ fn settings_of(cli: &Cli) -> Result<Settings> {
         follow: u32::from(cli.follow),
         process_unscoped: u32::from(cli.comm.is_some()),
         failed: u32::from(cli.failed),
-        stack_min_bytes: 0,
-        stacks: 0,
+        stack_min_bytes: STACK_MIN_BYTES,
+        stacks: match cli.stacks {
+            Stacks::Off => STACKS_OFF,
+            Stacks::Memory => STACKS_MEMORY,
+            Stacks::All => STACKS_ALL,
+        },
     })
 }
 
@@ -215,7 +248,7 @@ fn start_of(
         privilege: if cli.no_ebpf { Privilege::ProcOnly } else { Privilege::Full },
         filters,
         reconcile: cli.reconcile == OnOff::On,
-        stacks: crate::event::StackChoice::Off,
+        stacks: stacks_of(cli),
         max_memory_bytes: 1 << 28,
         interval_ns: u64::try_from(cli.interval.as_nanos()).unwrap_or(u64::MAX),
         agent_pid: std::process::id(),

@@ -1,5 +1,6 @@
 //! Facts about this host, asked once at the start. What follows from them is decided elsewhere.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -133,6 +134,17 @@ pub fn mount_tracefs() -> Result<PathBuf, KernelError> {
     }
 }
 
+/// Names of the events of system calls (`sys_enter_*`, `sys_exit_*`) this kernel has.
+pub fn syscall_events(tracefs: &Path) -> Result<BTreeSet<String>, KernelError> {
+    let path = tracefs.join("events/syscalls");
+    let failed = |source| KernelError::Read { path: path.clone(), source };
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(&path).map_err(failed)? {
+        names.extend(entry.map_err(failed)?.file_name().into_string().ok());
+    }
+    Ok(names)
+}
+
 fn find_tracefs(sys: &Path) -> Option<PathBuf> {
     let places = ["kernel/tracing", "kernel/debug/tracing"];
     places.map(|place| sys.join(place)).into_iter().find(|it| it.join("events/syscalls").exists())
@@ -195,6 +207,8 @@ mod tests {
         assert_eq!(facts.in_initial_pid_ns, Some(true));
         let place = root.path().join("sys/kernel/debug/tracing");
         fs::create_dir_all(place.join("events/syscalls")).unwrap();
+        fs::create_dir(place.join("events/syscalls/sys_exit_mmap")).unwrap();
+        assert!(syscall_events(&place).unwrap().contains("sys_exit_mmap"));
         assert_eq!(probe(root.path()).tracefs, Some(place));
     }
 

@@ -9,6 +9,6 @@ pub mod procfs;
 mod terminal;
 
 pub use self::btf::{Btf, BtfError, kernel_offsets};
-pub use self::kernel::{HostFacts, KernelError, mount_tracefs};
+pub use self::kernel::{HostFacts, KernelError, mount_tracefs, syscall_events};
 pub use self::procfs::{Proc, ProcError, Scratch, SelfMeter, Want};
 pub use self::terminal::terminal_rows;

@@ -1,5 +1,7 @@
 //! Decides, from facts alone, which probe is attached where. Reads nothing and attaches nothing.
 
+use std::collections::BTreeSet;
+
 /// Where a program is hooked in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
@@ -31,20 +33,79 @@ pub struct Probe {
 }
 
 /// Every probe, in the order in which they are attached: what ends things before what makes them,
-/// so that nothing is seen born whose death would be missed.
-pub const PROBES: [Probe; 8] = [
-    probe("exit", "process_exit", Hook::Raw("sched_process_exit")),
-    probe("munmap", "memory_munmap_enter", Hook::Tracepoint("sys_enter_munmap")),
-    probe("fork", "process_fork", Hook::Raw("sched_process_fork")),
-    probe("exec", "process_exec", Hook::Raw("sched_process_exec")),
-    probe("rename", "process_rename", Hook::Raw("task_rename")),
-    probe("mremap", "memory_mremap_exit", Hook::Tracepoint("sys_exit_mremap")),
-    probe("brk", "memory_brk_exit", Hook::Tracepoint("sys_exit_brk")),
-    probe("mmap", "memory_mmap_exit", Hook::Tracepoint("sys_exit_mmap")),
+/// so that nothing is seen born whose death would be missed. A name may have several programs.
+pub const PROBES: [Probe; 56] = [
+    raw("exit", "process_exit", "sched_process_exit"),
+    syscall("munmap", "memory_munmap_enter", "sys_enter_munmap"),
+    syscall("close", "descriptor_close_enter", "sys_enter_close"),
+    syscall("close_range", "descriptor_close_range_enter", "sys_enter_close_range"),
+    syscall("close_range", "descriptor_close_range_exit", "sys_exit_close_range"),
+    syscall("shmdt", "memory_shmdt_enter", "sys_enter_shmdt"),
+    syscall("shmctl", "memory_shmctl_exit", "sys_exit_shmctl"),
+    syscall("io_destroy", "memory_io_destroy_enter", "sys_enter_io_destroy"),
+    syscall("timer_delete", "timer_timer_delete_enter", "sys_enter_timer_delete"),
+    syscall("inotify_rm_watch", "descriptor_inotify_rm_watch_enter", "sys_enter_inotify_rm_watch"),
+    raw("tcp_state", "socket_tcp_state", "inet_sock_set_state"),
+    syscall("shutdown", "socket_shutdown_exit", "sys_exit_shutdown"),
+    syscall("unshare", "process_unshare_exit", "sys_exit_unshare"),
+    raw("fork", "process_fork", "sched_process_fork"),
+    raw("exec", "process_exec", "sched_process_exec"),
+    raw("rename", "process_rename", "task_rename"),
+    syscall("epoll_ctl", "descriptor_epoll_ctl_exit", "sys_exit_epoll_ctl"),
+    syscall("inotify_add_watch", "descriptor_inotify_add_watch_exit", "sys_exit_inotify_add_watch"),
+    syscall("bind", "socket_bind_exit", "sys_exit_bind"),
+    syscall("listen", "socket_listen_exit", "sys_exit_listen"),
+    syscall("connect", "socket_connect_exit", "sys_exit_connect"),
+    syscall("timer_settime", "timer_timer_settime_exit", "sys_exit_timer_settime"),
+    syscall("timerfd_settime", "timer_timerfd_settime_exit", "sys_exit_timerfd_settime"),
+    syscall("setitimer", "timer_setitimer_exit", "sys_exit_setitimer"),
+    syscall("alarm", "timer_alarm_exit", "sys_exit_alarm"),
+    syscall("dup", "descriptor_dup_exit", "sys_exit_dup"),
+    syscall("dup2", "descriptor_dup2_exit", "sys_exit_dup2"),
+    syscall("dup3", "descriptor_dup3_exit", "sys_exit_dup3"),
+    syscall("fcntl", "descriptor_fcntl_exit", "sys_exit_fcntl"),
+    syscall("pipe", "descriptor_pipe_exit", "sys_exit_pipe"),
+    syscall("pipe2", "descriptor_pipe2_exit", "sys_exit_pipe2"),
+    syscall("eventfd", "descriptor_eventfd_exit", "sys_exit_eventfd"),
+    syscall("eventfd2", "descriptor_eventfd2_exit", "sys_exit_eventfd2"),
+    syscall("epoll_create", "descriptor_epoll_create_exit", "sys_exit_epoll_create"),
+    syscall("epoll_create1", "descriptor_epoll_create1_exit", "sys_exit_epoll_create1"),
+    syscall("inotify_init", "descriptor_inotify_init_exit", "sys_exit_inotify_init"),
+    syscall("inotify_init1", "descriptor_inotify_init1_exit", "sys_exit_inotify_init1"),
+    syscall("signalfd", "descriptor_signalfd_exit", "sys_exit_signalfd"),
+    syscall("signalfd4", "descriptor_signalfd4_exit", "sys_exit_signalfd4"),
+    syscall("pidfd_open", "descriptor_pidfd_open_exit", "sys_exit_pidfd_open"),
+    syscall("userfaultfd", "descriptor_userfaultfd_exit", "sys_exit_userfaultfd"),
+    syscall("io_uring_setup", "descriptor_io_uring_setup_exit", "sys_exit_io_uring_setup"),
+    syscall("socket", "socket_socket_exit", "sys_exit_socket"),
+    syscall("socketpair", "socket_socketpair_exit", "sys_exit_socketpair"),
+    syscall("accept", "socket_accept_exit", "sys_exit_accept"),
+    syscall("accept4", "socket_accept4_exit", "sys_exit_accept4"),
+    syscall("timer_create", "timer_timer_create_exit", "sys_exit_timer_create"),
+    syscall("timerfd_create", "timer_timerfd_create_exit", "sys_exit_timerfd_create"),
+    syscall("shmget", "memory_shmget_exit", "sys_exit_shmget"),
+    syscall("shmat", "memory_shmat_exit", "sys_exit_shmat"),
+    syscall("memfd_create", "memory_memfd_create_exit", "sys_exit_memfd_create"),
+    syscall("io_setup", "memory_io_setup_exit", "sys_exit_io_setup"),
+    syscall("map_shadow_stack", "memory_map_shadow_stack_exit", "sys_exit_map_shadow_stack"),
+    syscall("mremap", "memory_mremap_exit", "sys_exit_mremap"),
+    syscall("brk", "memory_brk_exit", "sys_exit_brk"),
+    syscall("mmap", "memory_mmap_exit", "sys_exit_mmap"),
 ];
 
-const fn probe(name: &'static str, program: &'static str, hook: Hook) -> Probe {
-    Probe { name, program, hook }
+const fn syscall(name: &'static str, program: &'static str, event: &'static str) -> Probe {
+    Probe { name, program, hook: Hook::Tracepoint(event) }
+}
+
+const fn raw(name: &'static str, program: &'static str, event: &'static str) -> Probe {
+    Probe { name, program, hook: Hook::Raw(event) }
+}
+
+/// The names of the probes, each once.
+pub fn probe_names() -> Vec<&'static str> {
+    let mut names: Vec<_> = PROBES.iter().map(|probe| probe.name).collect();
+    names.dedup();
+    names
 }
 
 /// What happens to a probe.
@@ -81,17 +142,24 @@ impl Plan {
             })
             .collect();
         table.sort();
+        // Of a probe with several programs.
+        table.dedup();
         table
     }
 }
 
-/// Plans the probes of a run; `skip` names those the user wants left out.
-pub fn plan_probes(skip: &[String]) -> Plan {
+/// Plans the probes of a run; `skip` names those the user wants left out, `events` the events of
+/// system calls this kernel has.
+pub fn plan_probes(skip: &[String], events: &BTreeSet<String>) -> Plan {
     let decide = |probe: &Probe| {
         if skip.iter().any(|name| name == probe.name) {
-            Action::Skip { why: "left out by --skip-probe" }
-        } else {
-            Action::Attach
+            return Action::Skip { why: "left out by --skip-probe" };
+        }
+        match probe.hook {
+            Hook::Tracepoint(event) if !events.contains(event) => {
+                Action::Skip { why: "this kernel has no such call" }
+            }
+            _ => Action::Attach,
         }
     };
     Plan { probes: PROBES.iter().map(|probe| (*probe, decide(probe))).collect() }
@@ -101,4 +169,53 @@ pub fn plan_probes(skip: &[String]) -> Plan {
 pub fn plan_none() -> Plan {
     let skip = Action::Skip { why: "left out by --no-ebpf" };
     Plan { probes: PROBES.iter().map(|probe| (*probe, skip)).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events_without(absent: &[&str]) -> BTreeSet<String> {
+        let events = PROBES.iter().filter_map(|probe| match probe.hook {
+            Hook::Tracepoint(event) => Some(event),
+            Hook::Raw(_) => None,
+        });
+        events.filter(|event| !absent.contains(event)).map(str::to_owned).collect()
+    }
+
+    fn hook_of(plan: &Plan, name: &str) -> Vec<String> {
+        let table = plan.attach_table();
+        table.into_iter().filter(|(probe, _)| probe == name).map(|(_, hook)| hook).collect()
+    }
+
+    #[test]
+    fn a_call_the_kernel_lacks_is_left_out() {
+        let plan = plan_probes(&[], &events_without(&["sys_exit_map_shadow_stack"]));
+        assert_eq!(hook_of(&plan, "map_shadow_stack"), ["none"]);
+        assert_eq!(hook_of(&plan, "mmap"), ["tracepoint"]);
+        assert_eq!(hook_of(&plan, "tcp_state"), ["raw"]);
+    }
+
+    #[test]
+    fn a_probe_of_two_programs_is_one_name() {
+        let plan = plan_probes(&[], &events_without(&[]));
+        assert_eq!(hook_of(&plan, "close_range"), ["tracepoint"]);
+        let plan = plan_probes(&["close_range".to_owned()], &events_without(&[]));
+        assert_eq!(hook_of(&plan, "close_range"), ["none"]);
+        let left_out = plan.probes.iter().filter(|(_, action)| *action != Action::Attach);
+        assert_eq!(left_out.count(), 2);
+    }
+
+    #[test]
+    fn names_and_programs_are_unique() {
+        let mut names = probe_names();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        let mut programs: Vec<_> = PROBES.iter().map(|probe| probe.program).collect();
+        programs.sort_unstable();
+        programs.dedup();
+        assert_eq!(programs.len(), PROBES.len());
+    }
 }
