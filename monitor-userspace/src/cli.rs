@@ -105,6 +105,15 @@ pub struct Cli {
     #[arg(long, value_name = "WHICH", default_value = "memory")]
     pub stacks: Stacks,
 
+    /// What the agent may use for what it remembers (64M, 1G). Beyond it detail is given up, the
+    /// oldest and smallest first; totals never.
+    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = memory)]
+    pub max_memory: u64,
+
+    /// Size of the ring between kernel and agent; a power of two.
+    #[arg(long, value_name = "SIZE", env = "MEMWATCH_RING_BYTES", hide = true, value_parser = ring)]
+    pub ring: Option<u32>,
+
     /// Use /proc alone: coarser, and without the kernel's events.
     #[arg(long)]
     pub no_ebpf: bool,
@@ -220,6 +229,25 @@ fn size(text: &str) -> Result<u64, String> {
         return Err(wrong());
     }
     Ok(bytes as u64)
+}
+
+/// Less would not hold the processes of a small host.
+const MIN_MEMORY: u64 = 1 << 20;
+
+fn memory(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    if bytes < MIN_MEMORY {
+        return Err("at least 1M is needed".to_owned());
+    }
+    Ok(bytes)
+}
+
+fn ring(text: &str) -> Result<u32, String> {
+    let bytes = u32::try_from(size(text)?).unwrap_or(u32::MAX);
+    if !bytes.is_power_of_two() || bytes < 4096 {
+        return Err("a power of two from 4096 to 2G is needed".to_owned());
+    }
+    Ok(bytes)
 }
 
 /// A number and the letters behind it.

@@ -181,7 +181,7 @@ fn tracefs_of(facts: &HostFacts) -> Result<PathBuf> {
 /// Loads the programs with this host's facts patched in.
 fn load(cli: &Cli) -> Result<Kernel> {
     let settings = settings_of(cli)?;
-    Ok(Kernel::load(&settings, cli.verbose > 1).map_err(|error| refused(&error))?)
+    Ok(Kernel::load(&settings, cli.ring, cli.verbose > 1).map_err(|error| refused(&error))?)
 }
 
 fn settings_of(cli: &Cli) -> Result<Settings> {
@@ -249,7 +249,7 @@ fn start_of(
         filters,
         reconcile: cli.reconcile == OnOff::On,
         stacks: stacks_of(cli),
-        max_memory_bytes: 1 << 28,
+        max_memory_bytes: cli.max_memory,
         interval_ns: u64::try_from(cli.interval.as_nanos()).unwrap_or(u64::MAX),
         agent_pid: std::process::id(),
         command_pid: gate.map(Gate::pid),

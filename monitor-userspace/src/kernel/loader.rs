@@ -63,9 +63,9 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Loads the programs with `settings` patched in. `log` turns on the kernel side's own debug
+    /// Loads the programs with `settings` patched in and a ring of so many bytes, if not as built. `log` turns on the kernel side's own debug
     /// log; when off, the verifier removes it.
-    pub fn load(settings: &Settings, log: bool) -> Result<Self, KernelError> {
+    pub fn load(settings: &Settings, ring: Option<u32>, log: bool) -> Result<Self, KernelError> {
         let level: u8 = if log { u8::MAX } else { 0 };
         let mut loader = EbpfLoader::new();
         loader.override_global(map::SETTINGS, settings, true).override_global(
@@ -76,6 +76,9 @@ impl Kernel {
         if !log {
             // The log's ring exists in any case; a page is the least it can be.
             loader.map_max_entries("AYA_LOGS", 4096);
+        }
+        if let Some(bytes) = ring {
+            loader.map_max_entries(map::EVENTS, bytes);
         }
         let mut ebpf = loader.load(OBJECT)?;
         drop(loader);
