@@ -26,8 +26,7 @@ impl Outcome {
 
     /// The last line of JSON of a run with a command; `None` without one.
     pub fn exit_line(self, fail_on: Option<Severity>) -> Option<String> {
-        let exit =
-            ExitLine { command_status: self.command_status?, status: self.status(fail_on) };
+        let exit = ExitLine { command_status: self.command_status?, status: self.status(fail_on) };
         serde_json::to_string(&Line::Exit(exit)).ok()
     }
 }

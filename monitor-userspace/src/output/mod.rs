@@ -77,10 +77,11 @@ pub struct Interval {
 }
 
 /// Where a snapshot's inventory comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Kernel events.
+    #[default]
     Events,
     /// /proc alone.
     Proc,
@@ -98,7 +99,7 @@ pub struct AccuracyLine {
 }
 
 /// The state of one process.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Snapshot {
     /// When.
     pub ts: Timestamp,

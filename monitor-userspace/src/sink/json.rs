@@ -27,7 +27,7 @@ impl Sink for Json {
                 if self.families.contains(&event.family())
                     && let Some(record) = event.record()
                 {
-                    push(&Line::Event(record), into);
+                    push(&Line::Event(&record), into);
                 }
             }
             Output::Interval(interval) => {

@@ -26,6 +26,7 @@ const DUPFD_CLOEXEC: u64 = 1030;
 /// `O_CLOEXEC`
 const CLOEXEC: u64 = 0x8_0000;
 
+/// A descriptor that is no plain file is about to be closed.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Close {
     /// Which.
@@ -34,6 +35,7 @@ pub(super) struct Close {
     result: (),
 }
 
+/// Descriptors are about to be closed.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct CloseRange {
     /// The first.
@@ -72,6 +74,7 @@ pub(super) struct Made<'a> {
     acquired: Acquired<'a>,
 }
 
+/// A pipe was made.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Pipe<'a> {
     /// The descriptors made: to read from, to write to.
@@ -82,6 +85,7 @@ pub(super) struct Pipe<'a> {
     acquired: Acquired<'a>,
 }
 
+/// An eventfd was made.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Eventfd<'a> {
     /// The descriptor made.
@@ -94,6 +98,7 @@ pub(super) struct Eventfd<'a> {
     acquired: Acquired<'a>,
 }
 
+/// What an epoll watches was changed.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct EpollCtl {
     /// The epoll.
@@ -106,6 +111,7 @@ pub(super) struct EpollCtl {
     outcome: Outcome,
 }
 
+/// An inotify watches a file.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct InotifyAddWatch {
     /// The inotify.
@@ -116,6 +122,7 @@ pub(super) struct InotifyAddWatch {
     outcome: Outcome,
 }
 
+/// An inotify is about to watch a file no longer.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct InotifyRmWatch {
     /// The inotify.
@@ -126,6 +133,7 @@ pub(super) struct InotifyRmWatch {
     result: (),
 }
 
+/// A signalfd was made or changed.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Signalfd<'a> {
     /// The descriptor made or changed.
@@ -138,6 +146,7 @@ pub(super) struct Signalfd<'a> {
     acquired: Acquired<'a>,
 }
 
+/// A pidfd was made.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct PidfdOpen<'a> {
     /// The descriptor made.
@@ -150,6 +159,7 @@ pub(super) struct PidfdOpen<'a> {
     acquired: Acquired<'a>,
 }
 
+/// An io_uring was made.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct IoUringSetup<'a> {
     /// The descriptor made.

@@ -37,6 +37,7 @@ const SHM_PERMISSIONS: u64 = 0o777;
 pub(super) const MEMFD_FLAGS: &Names =
     &[(1, "cloexec"), (2, "allow_sealing"), (4, "hugetlb"), (8, "noexec_seal"), (16, "exec")];
 
+/// A mapping was made.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Mmap<'a> {
     /// Where the mapping is.
@@ -57,6 +58,7 @@ pub(super) struct Mmap<'a> {
     acquired: Acquired<'a>,
 }
 
+/// Mappings are about to go.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Munmap {
     /// First address.
@@ -67,6 +69,7 @@ pub(super) struct Munmap {
     result: (),
 }
 
+/// A mapping was moved or resized.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Mremap {
     /// Where the mapping is now.
@@ -83,6 +86,7 @@ pub(super) struct Mremap {
     outcome: Outcome,
 }
 
+/// The end of the heap was asked for or moved.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Brk<'a> {
     /// The end of the heap.
@@ -97,6 +101,7 @@ pub(super) struct Brk<'a> {
     stack: Option<super::words::Frames<'a>>,
 }
 
+/// A shared segment was attached.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Shmat {
     /// Where the segment is attached.
@@ -118,6 +123,7 @@ pub(super) struct Dropped {
     result: (),
 }
 
+/// A shared segment was made or found.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Shmget {
     /// Which segment.
@@ -132,6 +138,7 @@ pub(super) struct Shmget {
     outcome: Outcome,
 }
 
+/// A shared segment was marked to go.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Shmctl {
     /// Which segment.
@@ -142,6 +149,7 @@ pub(super) struct Shmctl {
     result: (),
 }
 
+/// An AIO context was made.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct IoSetup {
     /// Where its ring is.
@@ -154,6 +162,7 @@ pub(super) struct IoSetup {
     outcome: Outcome,
 }
 
+/// A shadow stack was mapped.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct MapShadowStack {
     /// Where it is.

@@ -5,6 +5,8 @@ mod descriptor;
 mod memory;
 mod process;
 mod socket;
+#[cfg(test)]
+pub(super) mod tests;
 mod timer;
 mod words;
 
@@ -84,7 +86,7 @@ enum Kind<'a> {
     Alarm(timer::Alarm<'a>),
     TimerfdCreate(timer::TimerfdCreate<'a>),
     TimerfdSettime(timer::TimerfdSettime),
-    Socket(socket::Socket<'a>),
+    Socket(socket::NewSocket<'a>),
     Socketpair(socket::Socketpair<'a>),
     Bind(socket::Used),
     Listen(socket::Listen),

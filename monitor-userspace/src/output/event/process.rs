@@ -9,6 +9,7 @@ use super::{
 };
 use crate::event::{Body, Call, EventKind};
 
+/// A process was made.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Fork {
     /// The process made.
@@ -17,12 +18,14 @@ pub(super) struct Fork {
     shares: Shares,
 }
 
+/// A process became another program.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Exec<'a> {
     /// The path given to execve, cut at 255 bytes.
     filename: &'a str,
 }
 
+/// The last thread of a process ended.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Exit {
     /// What it exited with; null where a signal ended it.
@@ -31,6 +34,7 @@ pub(super) struct Exit {
     signal: Option<u32>,
 }
 
+/// A thread left a shared descriptor table.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Unshare {
     /// What it still shares of its descriptors: nothing.

@@ -75,8 +75,9 @@ const STATES: &Names = &[
     (12, "new_syn_recv"),
 ];
 
+/// A socket was made.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Socket<'a> {
+pub(super) struct NewSocket<'a> {
     /// The descriptor made.
     fd: Option<i32>,
     /// `AF_*`, lower case.
@@ -92,6 +93,7 @@ pub(super) struct Socket<'a> {
     acquired: Acquired<'a>,
 }
 
+/// Two sockets were made.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Socketpair<'a> {
     /// The descriptors made.
@@ -115,6 +117,7 @@ pub(super) struct Used {
     outcome: Outcome,
 }
 
+/// A socket became a listener.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Listen {
     /// Which.
@@ -125,6 +128,7 @@ pub(super) struct Listen {
     outcome: Outcome,
 }
 
+/// A connection was accepted.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Accept<'a> {
     /// The descriptor made.
@@ -141,6 +145,7 @@ pub(super) struct Accept<'a> {
     acquired: Acquired<'a>,
 }
 
+/// A connection was shut down.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Shutdown {
     /// Which.
@@ -151,6 +156,7 @@ pub(super) struct Shutdown {
     outcome: Outcome,
 }
 
+/// A TCP socket changed its state.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct StateChange {
     /// Inode number of the socket.
@@ -194,9 +200,9 @@ pub(super) fn call<'a>(line: &EventLine<'a>, call: &Call) -> Option<Kind<'a>> {
     })
 }
 
-fn socket<'a>(line: &EventLine<'a>, call: &Call) -> Socket<'a> {
+fn socket<'a>(line: &EventLine<'a>, call: &Call) -> NewSocket<'a> {
     let [family, of_type, protocol, _] = call.args;
-    Socket {
+    NewSocket {
         fd: made(call.result),
         family: Word::new(family, FAMILIES),
         socket_type: Word::new(of_type & TYPE_MASK, TYPES),

@@ -30,6 +30,7 @@ const SET_FLAGS: &Names = &[(1, "abstime"), (2, "cancel_on_set")];
 /// `TFD_*`
 const TIMERFD_FLAGS: &Names = &[(0x800, "nonblock"), (0x8_0000, "cloexec")];
 
+/// A POSIX timer was made.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct TimerCreate<'a> {
     /// Its id within the process.
@@ -40,6 +41,7 @@ pub(super) struct TimerCreate<'a> {
     acquired: Acquired<'a>,
 }
 
+/// A POSIX timer was set.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct TimerSettime {
     /// Its id within the process.
@@ -54,6 +56,7 @@ pub(super) struct TimerSettime {
     outcome: Outcome,
 }
 
+/// A POSIX timer is about to go.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct TimerDelete {
     /// Its id within the process.
@@ -62,6 +65,7 @@ pub(super) struct TimerDelete {
     result: (),
 }
 
+/// An interval timer was set.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Setitimer<'a> {
     /// `ITIMER_*`, lower case.
@@ -74,6 +78,7 @@ pub(super) struct Setitimer<'a> {
     acquired: Acquired<'a>,
 }
 
+/// The real-time interval timer was set.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Alarm<'a> {
     /// When it expires, from now; 0 stops it.
@@ -84,6 +89,7 @@ pub(super) struct Alarm<'a> {
     acquired: Acquired<'a>,
 }
 
+/// A timerfd was made.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct TimerfdCreate<'a> {
     /// The descriptor made.
@@ -96,6 +102,7 @@ pub(super) struct TimerfdCreate<'a> {
     acquired: Acquired<'a>,
 }
 
+/// A timerfd was set.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct TimerfdSettime {
     /// Which.
