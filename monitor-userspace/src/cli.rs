@@ -143,6 +143,8 @@ pub enum Action {
         /// For which shell.
         shell: Shell,
     },
+    /// Print the JSON Schema of a line of --json.
+    Schema,
     /// Waits to be watched, then becomes the command. Started by the agent itself.
     #[command(name = "exec-gate", hide = true)]
     ExecGate {

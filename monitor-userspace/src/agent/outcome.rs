@@ -1,6 +1,6 @@
 //! How a run went, and the exit status that makes of it.
 
-use crate::output::Severity;
+use crate::output::{ExitLine, Line, Severity};
 
 /// Exit status: findings at or above `--fail-on`.
 const FINDINGS: u8 = 3;
@@ -26,8 +26,8 @@ impl Outcome {
 
     /// The last line of JSON of a run with a command; `None` without one.
     pub fn exit_line(self, fail_on: Option<Severity>) -> Option<String> {
-        let (command, status) = (self.command_status?, self.status(fail_on));
-        Some(format!(r#"{{"type":"exit","command_status":{command},"status":{status}}}"#))
+        let exit = ExitLine { command_status: self.command_status?, status: self.status(fail_on) };
+        serde_json::to_string(&Line::Exit(exit)).ok()
     }
 }
 
@@ -43,6 +43,8 @@ mod tests {
         assert_eq!(outcome(medium, Some(0)).status(medium), FINDINGS);
         assert_eq!(outcome(medium, None).status(Some(Severity::High)), 0);
         assert_eq!(outcome(None, None).status(Some(Severity::Low)), 0);
+        let line = r#"{"type":"exit","command_status":7,"status":7}"#;
+        assert_eq!(outcome(medium, Some(7)).exit_line(medium).as_deref(), Some(line));
         assert_eq!(outcome(medium, None).status(None), 0);
     }
 }

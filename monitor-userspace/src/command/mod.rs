@@ -3,7 +3,7 @@
 mod replay;
 mod watch;
 
-use std::fmt;
+use std::{fmt, io::Write as _};
 
 use anyhow::Result;
 use clap::CommandFactory as _;
@@ -51,6 +51,10 @@ pub fn run(cli: Cli) -> Result<u8> {
             let mut command = Cli::command();
             let name = command.get_name().to_owned();
             clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
+            Ok(0)
+        }
+        Some(Action::Schema) => {
+            writeln!(std::io::stdout(), "{:#}", crate::output::schema())?;
             Ok(0)
         }
         Some(Action::ExecGate { argv }) => {

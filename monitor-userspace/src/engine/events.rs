@@ -90,6 +90,8 @@ impl Engine {
             process: process.map_or(ProcessId::default(), |process| process.id),
             comm: process.map(|process| process.comm.as_str()).filter(|comm| !comm.is_empty()),
             heap_change,
+            length: None,
+            stack: None,
         }));
     }
 

@@ -104,6 +104,8 @@ impl Engine {
             attach: facts.attach.iter().cloned().collect(),
             filters: facts.filters.clone(),
             reconcile: facts.reconcile,
+            stacks: facts.stacks,
+            max_memory_bytes: facts.max_memory_bytes,
         }));
         Self {
             clock,

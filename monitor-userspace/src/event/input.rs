@@ -1,5 +1,6 @@
 //! The one door into the engine: [`Input`]. What is recorded is this; what is replayed is this.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{DescriptorKind, Event, Family, MappingClass};
@@ -74,7 +75,7 @@ pub enum Privilege {
 }
 
 /// Which call stacks are taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StackChoice {
     /// None.
@@ -87,7 +88,7 @@ pub enum StackChoice {
 }
 
 /// Which processes are watched, as given on the command line.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Filters {
     /// Every process.
     pub all: bool,

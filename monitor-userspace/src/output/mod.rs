@@ -1,15 +1,21 @@
 //! What leaves the engine, as values: the lines of the NDJSON. Sinks print them; nothing here
 //! does. Units are in the names; what is unknown is `None` and prints as `null`.
 
-mod event_line;
+mod event;
+mod host;
+mod line;
 mod time;
 
-pub use event_line::EventLine;
-pub(crate) use event_line::start_time;
+pub use event::EventLine;
+pub(crate) use event::start_time;
+pub use host::{HostSnapshot, MemoryParts, UnownedMemory};
+pub(crate) use line::Line;
+pub use line::schema;
+use schemars::JsonSchema;
 use serde::Serialize;
 pub use time::{Timestamp, WallClock};
 
-use crate::event::Filters;
+use crate::event::{Filters, StackChoice};
 
 /// Everything the engine can say.
 #[derive(Debug)]
@@ -29,7 +35,7 @@ pub enum Output<'a> {
 }
 
 /// The first line.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Header {
     /// Version of the line format.
     pub v: u32,
@@ -49,6 +55,10 @@ pub struct Header {
     pub filters: Filters,
     /// Whether drift is corrected.
     pub reconcile: bool,
+    /// Which call stacks are taken.
+    pub stacks: StackChoice,
+    /// What the agent may use for what it remembers.
+    pub max_memory_bytes: u64,
 }
 
 /// The state of all watched processes.
@@ -67,17 +77,18 @@ pub struct Interval {
 }
 
 /// Where a snapshot's inventory comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Kernel events.
+    #[default]
     Events,
     /// /proc alone.
     Proc,
 }
 
 /// How right the inventory was when last checked, before any correction.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct AccuracyLine {
     /// When.
     pub checked_at: Timestamp,
@@ -88,7 +99,7 @@ pub struct AccuracyLine {
 }
 
 /// The state of one process.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Snapshot {
     /// When.
     pub ts: Timestamp,
@@ -194,7 +205,7 @@ pub struct Snapshot {
 }
 
 /// Descriptors of TCP sockets by the state of their socket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Connections {
     /// `TCP_ESTABLISHED`
     pub established: u64,
@@ -220,91 +231,8 @@ pub struct Connections {
     pub closing: u64,
 }
 
-/// The state of the host: what it has, where its memory went, and the sums over all processes, in
-/// which what several share counts once.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct HostSnapshot {
-    /// When.
-    pub ts: Timestamp,
-    /// MemTotal.
-    pub mem_total_bytes: u64,
-    /// MemAvailable.
-    pub mem_available_bytes: u64,
-    /// SwapTotal.
-    pub swap_total_bytes: u64,
-    /// SwapFree.
-    pub swap_free_bytes: u64,
-    /// Where the memory is; the parts add up to `mem_total_bytes`.
-    pub memory: MemoryParts,
-    /// Parts of the parts above that no process owns.
-    pub unowned: UnownedMemory,
-    /// Processes.
-    pub processes: u64,
-    /// Children that ended and were not waited for.
-    pub zombies: u64,
-    /// Threads, where known.
-    pub threads: u64,
-    /// Mapped private anonymous memory and heaps, each address space once.
-    pub anon_mapped_bytes: u64,
-    /// Open descriptors that are no plain files, each table once.
-    pub tracked_descriptors: u64,
-    /// Sockets with a descriptor, each once.
-    pub sockets: u64,
-    /// POSIX and interval timers.
-    pub timers: u64,
-    /// System V segments.
-    pub shm_segments: u64,
-    /// Those that nobody has attached.
-    pub orphan_shm_segments: u64,
-}
-
-/// Where the host's memory is. The parts are disjoint; what they do not explain is a part too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct MemoryParts {
-    /// Nobody's.
-    pub free_bytes: u64,
-    /// Private anonymous memory of processes.
-    pub anon_bytes: u64,
-    /// Cached file pages.
-    pub file_cache_bytes: u64,
-    /// tmpfs, shared anonymous memory, memfds and System V segments.
-    pub shmem_bytes: u64,
-    /// Kernel objects it can give back.
-    pub slab_reclaimable_bytes: u64,
-    /// Kernel objects it cannot.
-    pub slab_unreclaimable_bytes: u64,
-    /// Stacks of threads in the kernel.
-    pub kernel_stack_bytes: u64,
-    /// Page tables.
-    pub page_table_bytes: u64,
-    /// Per-CPU memory of the kernel.
-    pub percpu_bytes: u64,
-    /// Other memory of the kernel's own address space.
-    pub vmalloc_bytes: u64,
-    /// Pools of huge pages.
-    pub hugetlb_bytes: u64,
-    /// What else the kernel accounts for.
-    pub other_kernel_bytes: u64,
-    /// What nothing accounts for: pages that drivers and the kernel took directly. Below 0 where
-    /// counters overlap.
-    pub unexplained_bytes: i64,
-}
-
-/// Memory that no process owns, although a process may have asked for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct UnownedMemory {
-    /// Slab, kernel stacks, page tables, per-CPU, vmalloc and what else is the kernel's.
-    pub kernel_bytes: u64,
-    /// Files in tmpfs mounts.
-    pub tmpfs_bytes: u64,
-    /// Resident memory of System V segments that nobody has attached.
-    pub orphan_shm_bytes: u64,
-    /// Socket buffers (within the kernel's).
-    pub socket_buffer_bytes: u64,
-}
-
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Suspect.
@@ -343,7 +271,7 @@ impl std::str::FromStr for Severity {
 }
 
 /// Where a finding is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingState {
     /// It begins.
@@ -355,7 +283,7 @@ pub enum FindingState {
 }
 
 /// A figure that speaks for or against a finding.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Evidence {
     /// What was measured.
     pub name: &'static str,
@@ -368,7 +296,7 @@ pub struct Evidence {
 }
 
 /// A rule that holds for a process.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// When this line was made.
     pub ts: Timestamp,
@@ -417,7 +345,7 @@ pub struct Finding {
 }
 
 /// The agent's own figures.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Stats {
     /// When.
     pub ts: Timestamp,
@@ -471,4 +399,13 @@ pub struct Summary {
     pub accuracy: Option<(u64, usize)>,
     /// Status of the command started with `--`.
     pub command_status: Option<i32>,
+}
+
+/// The last line of a run with a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ExitLine {
+    /// Status of the command started with `--`.
+    pub command_status: i32,
+    /// Status of the agent.
+    pub status: u8,
 }

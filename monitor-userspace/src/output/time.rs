@@ -5,6 +5,8 @@ use std::fmt::{self, Display};
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Serialize, Serializer};
 
+use super::event::schema;
+
 /// Nanoseconds since 1970, printed as RFC 3339 in UTC with all nine digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
@@ -18,6 +20,8 @@ impl Display for Timestamp {
         f.write_str(&PRINTER.timestamp_to_string(&at))
     }
 }
+
+schema!(Timestamp, "Timestamp", { "type": "string", "format": "date-time" });
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

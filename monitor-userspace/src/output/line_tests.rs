@@ -1,0 +1,117 @@
+use std::{env, fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        AccuracyLine, Connections, Evidence, FindingState, Severity, Timestamp,
+        event::tests::{any, of},
+    },
+    *,
+};
+use crate::event::{EventKind, Filters, StackChoice};
+
+fn header() -> Header {
+    Header {
+        v: 1,
+        version: "0.1.0".to_owned(),
+        host: "db1".to_owned(),
+        boot_id: "5e0c".to_owned(),
+        kernel: "6.18.1".to_owned(),
+        started: Timestamp(0),
+        attach: [("mmap".to_owned(), "fexit".to_owned())].into(),
+        filters: Filters { pids: vec![7], ..Filters::default() },
+        reconcile: true,
+        stacks: StackChoice::Memory,
+        max_memory_bytes: 1 << 27,
+    }
+}
+
+fn finding() -> Finding {
+    let says = "leak";
+    Finding {
+        ts: Timestamp(0),
+        id: "0a".to_owned(),
+        rule: "memory_growth",
+        state: FindingState::Open,
+        severity: Severity::Medium,
+        verdict: "suspect",
+        pid: 7,
+        start_time: Some(Timestamp(0)),
+        comm: "api".to_owned(),
+        component: None,
+        resource: "heap",
+        rate_per_min: 5e6,
+        rate_unit: "bytes",
+        rate_interval: [4e6, 6e6],
+        confidence: None,
+        e_value_log10: 7.2,
+        rival: None,
+        since: Timestamp(0),
+        forecast: None,
+        evidence: vec![Evidence { name: "rho", value: 0.5, says, text: String::new() }],
+        stacks: Vec::new(),
+        recommendation: String::new(),
+    }
+}
+
+fn snapshot() -> Snapshot {
+    let accuracy = AccuracyLine {
+        checked_at: Timestamp(0),
+        mapping_error_bytes: 0,
+        descriptor_error: Some(0),
+    };
+    let connections = Some(Connections::default());
+    Snapshot { accuracy: Some(accuracy), connections, rss_bytes: Some(1), ..Snapshot::default() }
+}
+
+/// One line of each type, and of each kind of event.
+fn lines() -> Vec<Value> {
+    let print = |line: Line<'_>| serde_json::to_value(&line).unwrap();
+    let mut lines = vec![
+        print(Line::Header(&header())),
+        print(Line::Snapshot(&Snapshot::default())),
+        print(Line::Snapshot(&snapshot())),
+        print(Line::Host(&HostSnapshot::default())),
+        print(Line::Finding(&finding())),
+        print(Line::Stats(&Stats::default())),
+        print(Line::Exit(ExitLine { command_status: 0, status: 3 })),
+    ];
+    for &kind in EventKind::ALL {
+        for (result, stack) in [(9, Some([4096_u64].as_slice())), (-24, None)] {
+            let event = any(kind, result);
+            lines.extend(of(&event, stack).record().map(|record| print(Line::Event(&record))));
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_schema_is_the_one_on_file() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/output/schema.json");
+    let now = format!("{:#}\n", schema());
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &now).unwrap();
+    }
+    let filed = fs::read_to_string(&path).unwrap();
+    assert!(filed == now, "the lines changed: look at the difference with UPDATE_GOLDEN=1");
+}
+
+#[test]
+fn every_line_is_of_the_schema_and_nothing_may_be_added_or_left_out() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let lines = lines();
+    assert_eq!(lines.len(), 7 + 2 * (EventKind::ALL.len() - 2));
+    for line in lines {
+        let errors: Vec<String> = validator.iter_errors(&line).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{line}: {errors:?}");
+        let mut more = line.clone();
+        more["surprise"] = json!(1);
+        assert!(!validator.is_valid(&more), "{more}");
+        for name in line.as_object().unwrap().keys() {
+            let mut less = line.clone();
+            less.as_object_mut().unwrap().remove(name);
+            assert!(!validator.is_valid(&less), "{less}");
+        }
+    }
+}
