@@ -58,7 +58,7 @@ fn finding() -> Finding {
 fn snapshot() -> Snapshot {
     let accuracy = AccuracyLine {
         checked_at: Timestamp(0),
-        mapping_error_bytes: 0,
+        mapping_error_bytes: Some(0),
         descriptor_error: Some(0),
     };
     let connections = Some(Connections::default());
