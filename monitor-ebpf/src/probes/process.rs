@@ -1,5 +1,5 @@
-//! Family process: fork, exec, rename, exit and unshare, from task pointers of raw tracepoints. The plain
-//! `sched_process_fork` event has thread ids only and cannot tell a thread from a process.
+//! Family process: fork, exec, rename and exit, from task pointers of raw tracepoints, and unshare.
+//! The plain `sched_process_fork` event has thread ids only and cannot tell a thread from a process.
 
 use aya_ebpf::{
     helpers::{bpf_probe_read_kernel_str_bytes, generated::bpf_probe_read_kernel},
