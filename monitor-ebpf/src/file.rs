@@ -21,12 +21,20 @@ const TYPE_FIFO: u16 = 0o010_000;
 const ANON_INODE_FS: u64 = 0x0904_1934;
 const PID_FS: u64 = 0x5049_4446;
 
+/// How the names of files without a path start, as the word read from memory.
+const MEMFD: u64 = u64::from_le_bytes(*b"memfd:\0\0");
+const MEMFD_MASK: u64 = (1 << 48) - 1;
+const EVENTFD: u64 = u64::from_le_bytes(*b"[eventfd");
+const EVENTPOLL: u64 = u64::from_le_bytes(*b"[eventpo");
+const TIMERFD: u64 = u64::from_le_bytes(*b"[timerfd");
+const INOTIFY: u64 = u64::from_le_bytes(*b"inotify\0");
+
 /// An open file.
 pub(crate) struct File {
     address: u64,
     inode: u64,
     /// Type bits of its mode.
-    file_type: u16,
+    format: u16,
 }
 
 impl File {
@@ -39,15 +47,15 @@ impl File {
         }
         let inode: u64 = read(address, get!(offsets.file_inode))?;
         let mode: u16 = read(inode, get!(offsets.inode_mode))?;
-        Ok(Some(Self { address, inode, file_type: mode & TYPE_MASK }))
+        Ok(Some(Self { address, inode, format: mode & TYPE_MASK }))
     }
 
     /// Whether it is a file or directory of a path, of which only the path is of interest. Newer
     /// kernels call anonymous inodes plain files too.
     #[inline(always)]
     pub(crate) fn is_plain(&self) -> Result<bool, i64> {
-        match self.file_type {
-            TYPE_PLAIN => Ok(!self.is_rootless(self.dentry()?)?),
+        match self.format {
+            TYPE_PLAIN => Ok(!is_rootless(self.dentry()?)?),
             TYPE_DIRECTORY | TYPE_BLOCK | TYPE_LINK => Ok(true),
             _ => Ok(false),
         }
@@ -62,20 +70,24 @@ impl File {
     /// What kind of file it is.
     #[inline(always)]
     pub(crate) fn kind(&self) -> Result<FileKind, i64> {
-        match self.file_type {
+        match self.format {
             TYPE_CHARACTER => {
                 // /dev/zero is character device 1:5; the kernel packs major << 20 | minor.
                 let device: u32 = read(self.inode, get!(offsets.inode_rdev))?;
-                return Ok(if device == (1 << 20 | 5) { FileKind::DevZero } else { FileKind::Path });
+                return Ok(if device == (1 << 20 | 5) {
+                    FileKind::DevZero
+                } else {
+                    FileKind::Path
+                });
             }
             TYPE_DIRECTORY | TYPE_BLOCK | TYPE_LINK => return Ok(FileKind::Path),
             _ => {}
         }
         let dentry = self.dentry()?;
-        if !self.is_rootless(dentry)? {
+        if !is_rootless(dentry)? {
             return Ok(FileKind::Path);
         }
-        match self.file_type {
+        match self.format {
             TYPE_SOCKET => Ok(FileKind::Socket),
             TYPE_FIFO => Ok(FileKind::Pipe),
             _ => self.kind_by_name(dentry),
@@ -88,12 +100,6 @@ impl File {
         let name: u64 = read(dentry, get!(offsets.dentry_name))?;
         // Names lie in the dentry, which has more room than this, or are longer.
         let start: u64 = read(name, 0)?;
-        const MEMFD: u64 = u64::from_le_bytes(*b"memfd:\0\0");
-        const MEMFD_MASK: u64 = (1 << 48) - 1;
-        const EVENTFD: u64 = u64::from_le_bytes(*b"[eventfd");
-        const EVENTPOLL: u64 = u64::from_le_bytes(*b"[eventpo");
-        const TIMERFD: u64 = u64::from_le_bytes(*b"[timerfd");
-        const INOTIFY: u64 = u64::from_le_bytes(*b"inotify\0");
         Ok(match start {
             EVENTFD => FileKind::Eventfd,
             EVENTPOLL => FileKind::Epoll,
@@ -118,18 +124,11 @@ impl File {
         read(self.address, get!(offsets.file_dentry))
     }
 
-    /// Whether the file lies in no directory: files made without a path are their own parents.
-    #[inline(always)]
-    fn is_rootless(&self, dentry: u64) -> Result<bool, i64> {
-        let parent: u64 = read(dentry, get!(offsets.dentry_parent))?;
-        Ok(parent == dentry)
-    }
-
     /// What is known of a socket; all 0 where it is none, because another thread put another file
     /// in its place.
     #[inline(always)]
     pub(crate) fn socket_facts(&self) -> Result<SocketFacts, i64> {
-        if self.file_type != TYPE_SOCKET {
+        if self.format != TYPE_SOCKET {
             return Ok(SocketFacts::default());
         }
         let socket: u64 = read(self.address, get!(offsets.file_private_data))?;
@@ -151,4 +150,11 @@ pub(crate) fn file_kind(caller: &Caller, fd: u32) -> FileKind {
         Ok(Some(file)) => file.kind().unwrap_or(FileKind::Unknown),
         _ => FileKind::Unknown,
     }
+}
+
+/// Whether the file lies in no directory: files made without a path are their own parents.
+#[inline(always)]
+fn is_rootless(dentry: u64) -> Result<bool, i64> {
+    let parent: u64 = read(dentry, get!(offsets.dentry_parent))?;
+    Ok(parent == dentry)
 }

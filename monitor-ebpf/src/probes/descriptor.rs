@@ -6,9 +6,7 @@ use monitor_common::{
     record::{FileKind, RawClose},
 };
 
-use super::call::{
-    Call, argument, enters, exits, is_failure, on_enter, on_exit, on_exit_if,
-};
+use super::call::{Call, argument, enters, exits, is_failure, on_enter, on_exit, on_exit_if};
 use crate::{
     emit::{count, header, record},
     file::File,
@@ -107,8 +105,7 @@ copies! {
 
 #[tracepoint]
 pub(crate) fn descriptor_fcntl_exit(ctx: TracePointContext) -> u32 {
-    let is_wanted =
-        |args: &Arguments, _| matches!(args.arg1() as u32, F_DUPFD | F_DUPFD_CLOEXEC);
+    let is_wanted = |args: &Arguments, _| matches!(args.arg1() as u32, F_DUPFD | F_DUPFD_CLOEXEC);
     on_exit_if(&ctx, EventKind::Fcntl, is_wanted, |caller, args, result| {
         copied(caller, [args.arg0(), args.arg1(), args.arg2(), 0], result)
     });

@@ -12,7 +12,6 @@ use super::call::{
     Call, argument, enters, exits, is_failure, is_skipped_failure, on_enter, on_exit, on_exit_if,
     result,
 };
-
 use crate::{
     emit::{header, record, stack},
     file::file_kind,

@@ -1,5 +1,5 @@
-//! Family process: fork, exec, rename and exit, from task pointers of raw tracepoints. The plain
-//! `sched_process_fork` event has thread ids only and cannot tell a thread from a process.
+//! Family process: fork, exec, rename and exit, from task pointers of raw tracepoints, and unshare.
+//! The plain `sched_process_fork` event has thread ids only and cannot tell a thread from a process.
 
 use aya_ebpf::{
     helpers::{bpf_probe_read_kernel_str_bytes, generated::bpf_probe_read_kernel},
@@ -13,14 +13,13 @@ use monitor_common::{
     record::{OpenSet, RawExec, RawExit, RawFork, RawRename},
 };
 
+use super::call::{Call, on_exit_if};
 use crate::{
     emit::{count, header, record, record_with},
     filter::{follow, forget, should_trace_life},
     settings::get,
     task::{Arguments, Caller, read},
 };
-
-use super::call::{Call, on_exit_if};
 
 /// include/uapi/linux/sched.h
 const CLONE_FILES: u64 = 0x400;
@@ -204,7 +203,9 @@ fn try_rename(ctx: &RawTracePointContext) -> Result<(), i64> {
 #[tracepoint]
 pub(crate) fn process_unshare_exit(ctx: TracePointContext) -> u32 {
     let is_wanted = |args: &Arguments, result| result == 0 && args.arg0() & CLONE_FILES != 0;
-    on_exit_if(&ctx, EventKind::Unshare, is_wanted, |_, args, _| Ok(Call::new([args.arg0(), 0, 0, 0])));
+    on_exit_if(&ctx, EventKind::Unshare, is_wanted, |_, args, _| {
+        Ok(Call::new([args.arg0(), 0, 0, 0]))
+    });
     0
 }
 
