@@ -122,6 +122,13 @@ pub fn session(leader: u32) -> Vec<u32> {
     pids().into_iter().filter(is_in).collect()
 }
 
+/// A thread whose /proc files say what its process holds: a leader that ended before the others has
+/// neither mappings nor descriptors.
+pub fn living_thread(pid: u32) -> u32 {
+    let task = living_task(pid);
+    task.file_name().unwrap().to_string_lossy().parse().unwrap()
+}
+
 fn proc(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
@@ -135,13 +142,14 @@ fn living_task(pid: u32) -> PathBuf {
     tasks.join(tids.first().unwrap_or_else(|| panic!("{pid} has ended")))
 }
 
-/// Descriptors and what they lead to.
+/// Descriptors and what they lead to. One that goes meanwhile, such as our own that lists them, is
+/// none.
 fn links(task: &Path) -> Vec<(String, String)> {
     let link = |fd: String| {
-        let target = fs::read_link(task.join("fd").join(&fd)).unwrap();
-        (fd, target.to_string_lossy().into_owned())
+        let target = fs::read_link(task.join("fd").join(&fd)).ok()?;
+        Some((fd, target.to_string_lossy().into_owned()))
     };
-    entries(&task.join("fd")).into_iter().map(link).collect()
+    entries(&task.join("fd")).into_iter().filter_map(link).collect()
 }
 
 /// The kind of a descriptor; `None` for files, directories and devices.
@@ -156,7 +164,8 @@ fn kind(link: &str, path: &Path) -> Option<&'static str> {
         _ if link.starts_with("/memfd:") => "memfds",
         _ if link.starts_with('/') => {
             use std::os::unix::fs::FileTypeExt as _;
-            return fs::metadata(path).unwrap().file_type().is_fifo().then_some("pipes");
+            let is_fifo = |about: &fs::Metadata| about.file_type().is_fifo();
+            return fs::metadata(path).ok().filter(is_fifo).map(|_| "pipes");
         }
         _ => "other_descriptors",
     })

@@ -98,11 +98,16 @@ impl Program {
 
     /// Waits until the program says exactly this.
     pub fn wait_for_line(&self, wanted: &str, limit: Duration) {
+        self.wait_for_any(&[wanted], limit);
+    }
+
+    /// Waits until the program says exactly one of these, and says which.
+    pub fn wait_for_any(&self, wanted: &[&str], limit: Duration) -> String {
         loop {
             let line = self.output.recv_timeout(limit);
             let line = line.unwrap_or_else(|error| panic!("waiting for {wanted:?}: {error}"));
-            if line == wanted {
-                return;
+            if wanted.contains(&line.as_str()) {
+                return line;
             }
         }
     }
