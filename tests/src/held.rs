@@ -4,8 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::agent::Agent;
+use crate::maps::Totals;
 
 /// Number of each thing by the name that snapshots give it; states of TCP as `connections.STATE`.
 pub type Counts = BTreeMap<String, u64>;
@@ -111,6 +116,58 @@ pub fn of(pid: u32, itimers: u64) -> Counts {
     ];
     counts.extend(others.map(|(name, number)| (name.to_owned(), number)));
     counts
+}
+
+/// All that a process holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Truth {
+    /// Besides memory.
+    pub counts: Counts,
+    /// Memory.
+    pub totals: Totals,
+}
+
+impl Truth {
+    /// Reads a process; `itimers` as for [`of`].
+    pub fn of(pid: u32, itimers: u64) -> Self {
+        Self { counts: of(pid, itimers), totals: Totals::of(living_thread(pid)) }
+    }
+
+    /// Everything that a snapshot does not have as it is, one sentence each.
+    pub fn errors(&self, snapshot: &Value) -> Vec<String> {
+        let mut errors = differences(snapshot, &self.counts);
+        let said = Totals::of_snapshot(snapshot);
+        if said != self.totals {
+            errors.push(format!("mappings: said {said:?}, are {:?}", self.totals));
+        }
+        errors
+    }
+
+    /// Without what is seen in /proc only.
+    #[must_use]
+    pub fn of_events(mut self) -> Self {
+        self.counts
+            .retain(|name, _| !["files", "descriptors", "threads"].contains(&name.as_str()));
+        self
+    }
+}
+
+/// Waits until the last snapshots of all these processes are right.
+pub fn wait_until_right(agent: &Agent, truth: &BTreeMap<u32, Truth>, limit: Duration) {
+    let end = Instant::now() + limit;
+    loop {
+        let wrong = |(pid, truth): (&u32, &Truth)| {
+            let last = agent.last_snapshot(*pid).unwrap_or_default();
+            let errors = truth.errors(&last);
+            (!errors.is_empty()).then(|| format!("{pid}: {errors:#?} in {last}"))
+        };
+        let wrong: Vec<String> = truth.iter().filter_map(wrong).collect();
+        if wrong.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < end, "not right after {} s: {}", limit.as_secs(), wrong.join("\n"));
+        sleep(Duration::from_millis(500));
+    }
 }
 
 /// Living processes of a session, by pid.

@@ -96,6 +96,11 @@ impl Program {
         self.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
     }
 
+    /// Lets a program go that waits for the end of its input.
+    pub fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
     /// Waits until the program says exactly this.
     pub fn wait_for_line(&self, wanted: &str, limit: Duration) {
         self.wait_for_any(&[wanted], limit);
