@@ -146,8 +146,7 @@ impl Truth {
     /// Without what is seen in /proc only.
     #[must_use]
     pub fn of_events(mut self) -> Self {
-        self.counts
-            .retain(|name, _| !["files", "descriptors", "threads"].contains(&name.as_str()));
+        self.counts.retain(|name, _| !["files", "descriptors", "threads"].contains(&name.as_str()));
         self
     }
 }
@@ -165,7 +164,12 @@ pub fn wait_until_right(agent: &Agent, truth: &BTreeMap<u32, Truth>, limit: Dura
         if wrong.is_empty() {
             return;
         }
-        assert!(Instant::now() < end, "not right after {} s: {}", limit.as_secs(), wrong.join("\n"));
+        assert!(
+            Instant::now() < end,
+            "not right after {} s: {}",
+            limit.as_secs(),
+            wrong.join("\n")
+        );
         sleep(Duration::from_millis(500));
     }
 }

@@ -19,16 +19,8 @@ use memwatch_tests::{require, workload};
 use nix::errno::Errno;
 
 /// Calls that only the oldest machines have.
-const LEGACY: [&str; 8] = [
-    "dup2",
-    "pipe",
-    "eventfd",
-    "epoll_create",
-    "inotify_init",
-    "signalfd",
-    "alarm",
-    "accept",
-];
+const LEGACY: [&str; 8] =
+    ["dup2", "pipe", "eventfd", "epoll_create", "inotify_init", "signalfd", "alarm", "accept"];
 
 /// Runs the workload under strace under the agent.
 fn watch(options: &[&str]) -> (Run, Trace) {
@@ -128,7 +120,8 @@ fn failures_of_every_kind_are_streamed_with_their_error_when_asked_for() {
         (is_known && tids.contains(&tid)).then(|| (tid, kind, format!("{error:?}")))
     };
     let mut seen: Vec<_> = run.of_type("event").filter_map(failure).collect();
-    let owned = |(tid, name, error): &(u32, &str, String)| (*tid, (*name).to_owned(), error.clone());
+    let owned =
+        |(tid, name, error): &(u32, &str, String)| (*tid, (*name).to_owned(), error.clone());
     let mut expected: Vec<_> = trace.failures.iter().map(owned).collect();
     // By thread; within one as they came.
     seen.sort_by_key(|failure| failure.0);

@@ -53,7 +53,8 @@ pub(super) fn is_reported(name: &str, arguments: &[&str]) -> Option<bool> {
 /// called `fifo`.
 pub(super) fn closes_file(arguments: &[&str]) -> Option<bool> {
     let (_, what) = arguments.first()?.split_once('<')?;
-    let special = what.contains("<char ") || what.starts_with("/memfd:") || what.ends_with("/fifo>");
+    let special =
+        what.contains("<char ") || what.starts_with("/memfd:") || what.ends_with("/fifo>");
     Some(what.starts_with('/') && !special)
 }
 
@@ -71,7 +72,7 @@ pub(super) fn numbers(name: &str, arguments: &[&str], result: i64) -> Option<Vec
     };
     Some(match name {
         "shmget" => vec![result, at(1)?],
-        "shmat" => vec![at(0)?, result],
+        "shmat" | "inotify_add_watch" => vec![at(0)?, result],
         "shmdt" | "shmctl" | "io_destroy" | "timer_delete" | "alarm" | "bind" | "listen"
         | "connect" | "shutdown" | "close" => vec![at(0)?],
         "unshare" => vec![],
@@ -84,12 +85,10 @@ pub(super) fn numbers(name: &str, arguments: &[&str], result: i64) -> Option<Vec
         "socket" => vec![result, result, at(0)?, at(1)? & SOCKET_TYPE],
         "socketpair" => pair(3)?,
         "pipe" | "pipe2" => pair(0)?,
-        "close_range" => vec![at(0)?, at(1)?, at(2)?],
+        "close_range" | "epoll_ctl" => vec![at(0)?, at(1)?, at(2)?],
         "dup" | "dup2" | "dup3" | "fcntl" | "accept" | "accept4" | "pidfd_open" => {
             vec![result, result, at(0)?]
         }
-        "epoll_ctl" => vec![at(0)?, at(1)?, at(2)?],
-        "inotify_add_watch" => vec![at(0)?, result],
         "inotify_rm_watch" => vec![at(0)?, at(1)?],
         // All that makes one descriptor and nothing else.
         _ => vec![result, result],
