@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(more(&before, "epolls"), 1);
         assert_eq!(more(&before, "epoll_watches"), 1);
         drop(client);
-        crate::wait_until(std::time::Duration::from_secs(10), "the other end to hear", || {
+        crate::wait_until(Duration::from_secs(10), "the other end to hear", || {
             (more(&before, "connections.close_wait") == 1).then_some(())
         });
         drop(accepted);

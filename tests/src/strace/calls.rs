@@ -117,12 +117,12 @@ mod tests {
 
     /// The calls of a trace, each as its name and its numbers.
     fn calls(text: &str) -> Vec<(String, Vec<i64>)> {
-        let lines: String = text.lines().map(|line| format!("5  {line}\n")).collect();
+        let lines: Vec<String> = text.lines().map(|line| format!("5  {line}")).collect();
         let call = |deed| match deed {
             Deed::Call { name, numbers } => (name.to_owned(), numbers),
             other => panic!("{other:?}"),
         };
-        let trace = Trace::parse(&lines).unwrap();
+        let trace = Trace::parse(&lines.join("\n")).unwrap();
         trace.acts.into_iter().map(|act| call(act.deed)).collect()
     }
 
