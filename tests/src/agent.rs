@@ -50,7 +50,15 @@ impl Agent {
     /// Starts the agent with these arguments beside `--json --output`, and waits until it has
     /// attached everything.
     pub fn start<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
-        let mut agent = Self::spawn(arguments);
+        Self::start_with(&[], arguments)
+    }
+
+    /// Starts the agent likewise, with more in its environment.
+    pub fn start_with<S: AsRef<OsStr>>(
+        environment: &[(&str, &str)],
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
+        let mut agent = Self::spawn_with(environment, arguments);
         wait_until(START_LIMIT, "the header line", || {
             if agent.text().contains('\n') {
                 return Some(());
@@ -66,12 +74,20 @@ impl Agent {
 
     /// Starts the agent likewise, without waiting for anything.
     pub fn spawn<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        Self::spawn_with(&[], arguments)
+    }
+
+    fn spawn_with<S: AsRef<OsStr>>(
+        environment: &[(&str, &str)],
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = |name| File::create(dir.path().join(name)).unwrap();
         let child = Command::new(binary())
             .args(["--json", "--output"])
             .arg(dir.path().join("lines"))
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(file("stdout"))
             .stderr(file("stderr"))
@@ -117,6 +133,16 @@ impl Agent {
     /// The same, parsed.
     pub fn lines(&self) -> Vec<Value> {
         parse_lines(&self.text())
+    }
+
+    /// The last snapshot of a process so far. Only its lines are parsed: there may be many others.
+    pub fn last_snapshot(&self, pid: u32) -> Option<Value> {
+        let text = self.text();
+        let wanted = format!("\"pid\":{pid},");
+        let is_wanted =
+            |line: &&str| line.starts_with("{\"type\":\"snapshot\"") && line.contains(&wanted);
+        let mut values = text.lines().rev().filter(is_wanted).flat_map(parse_lines);
+        values.find(|value| value["pid"] == pid)
     }
 
     /// Sends a signal to the agent alone.

@@ -12,6 +12,7 @@
 pub mod act;
 pub mod agent;
 pub mod compare;
+pub mod held;
 pub mod maps;
 pub mod require;
 pub mod run;

@@ -33,7 +33,8 @@ impl Totals {
         }
     }
 
-    fn parse(text: &str) -> Self {
+    /// Reads the text of such a file.
+    pub fn parse(text: &str) -> Self {
         let mut totals = Self::default();
         for line in text.lines() {
             let mut words = line.splitn(6, ' ');

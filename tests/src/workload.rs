@@ -96,13 +96,23 @@ impl Program {
         self.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
     }
 
+    /// Lets a program go that waits for the end of its input.
+    pub fn end_input(&mut self) {
+        self.stdin = None;
+    }
+
     /// Waits until the program says exactly this.
     pub fn wait_for_line(&self, wanted: &str, limit: Duration) {
+        self.wait_for_any(&[wanted], limit);
+    }
+
+    /// Waits until the program says exactly one of these, and says which.
+    pub fn wait_for_any(&self, wanted: &[&str], limit: Duration) -> String {
         loop {
             let line = self.output.recv_timeout(limit);
             let line = line.unwrap_or_else(|error| panic!("waiting for {wanted:?}: {error}"));
-            if line == wanted {
-                return;
+            if wanted.contains(&line.as_str()) {
+                return line;
             }
         }
     }

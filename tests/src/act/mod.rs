@@ -1,6 +1,8 @@
 //! What a process did, in the one form in which the agent's events and strace's lines are
 //! compared. Numbers as the kernel was given them; flags and protections as bits.
 
+pub mod calls;
+
 use serde_json::Value;
 
 /// One successful deed of one thread.
@@ -82,6 +84,13 @@ pub enum Deed {
         /// The signal, where it was killed.
         signal: Option<i64>,
     },
+    /// A call of [`calls::KINDS`].
+    Call {
+        /// Its kind.
+        name: &'static str,
+        /// Its fields, in their order.
+        numbers: Vec<i64>,
+    },
 }
 
 /// Names of `MAP_*` bits; the two lowest bits are the type and stand in [`MAP_TYPES`].
@@ -160,7 +169,10 @@ impl Deed {
             "exit" => {
                 Self::Exit { code: event["exit_code"].as_i64(), signal: event["signal"].as_i64() }
             }
-            _ => return None,
+            other => {
+                let (name, fields) = calls::fields(other)?;
+                Self::Call { name, numbers: calls::numbers(event, fields) }
+            }
         })
     }
 }

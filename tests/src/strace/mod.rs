@@ -1,16 +1,34 @@
-//! Reads what `strace -f -X raw -o FILE` wrote, and nothing else: the independent witness of what
+//! Reads what `strace -f -X raw --decode-fds=path,dev -o FILE` wrote, and nothing else: the independent witness of what
 //! processes did. A line that should be understood and is not is an error, never skipped.
+
+mod calls;
 
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr as _;
 
 use nix::sys::signal::Signal;
 
+use crate::act::calls::{RELEASES, fields};
 use crate::act::{Act, Deed, MAP_ANONYMOUS};
 
 /// Options of strace that give what [`Trace::parse`] reads; `-o FILE` and the program follow.
-pub const OPTIONS: [&str; 5] =
-    ["-f", "-X", "raw", "-e", "trace=mmap,munmap,mremap,brk,clone,clone3,fork,vfork,execve"];
+pub const OPTIONS: [&str; 6] = [
+    "-f",
+    "-X",
+    "raw",
+    // A close says what it closes.
+    "--decode-fds=path,dev",
+    "-e",
+    concat!(
+        "trace=mmap,munmap,mremap,brk,clone,clone3,?fork,?vfork,execve,shmget,shmat,shmdt,shmctl,",
+        "memfd_create,io_setup,io_destroy,unshare,timer_create,timer_settime,timer_delete,",
+        "setitimer,?alarm,timerfd_create,timerfd_settime,socket,socketpair,bind,listen,accept,",
+        "accept4,connect,shutdown,close,close_range,dup,?dup2,dup3,fcntl,?pipe,pipe2,?eventfd,",
+        "eventfd2,?epoll_create,epoll_create1,epoll_ctl,?inotify_init,inotify_init1,",
+        "inotify_add_watch,inotify_rm_watch,?signalfd,signalfd4,pidfd_open,userfaultfd,",
+        "io_uring_setup"
+    ),
+];
 
 const CLONE_VM: u64 = 0x100;
 const CLONE_FILES: u64 = 0x400;
@@ -25,6 +43,8 @@ pub struct Trace {
     pub acts: Vec<Act>,
     /// mmap and mremap calls that failed.
     pub failed_acquisitions: usize,
+    /// Other calls that failed, releases aside: thread, call, name of the error.
+    pub failures: Vec<(u32, &'static str, String)>,
     /// Every thread that appears.
     pub tids: HashSet<u32>,
     /// Beginnings of calls whose ends come later, by thread.
@@ -99,9 +119,23 @@ impl Trace {
     fn take_call(&mut self, tid: u32, call: &str) -> Option<()> {
         let (call, result) = call.rsplit_once(" = ")?;
         let (name, arguments) = call.trim_end().strip_suffix(')')?.split_once('(')?;
-        let result = result.split(' ').next()?;
+        let mut words = result.split(' ');
+        let result = words.next()?;
+        let arguments_apart = calls::split(arguments);
+        let kind = fields(name);
+        if kind.is_some() && !calls::is_reported(name, &arguments_apart)? {
+            return Some(());
+        }
         if result.starts_with('-') || result == "?" {
             self.failed_acquisitions += usize::from(matches!(name, "mmap" | "mremap"));
+            if let Some((name, _)) = kind.filter(|(name, _)| !RELEASES.contains(name))
+                && result != "?"
+            {
+                self.failures.push((tid, name, words.next()?.to_owned()));
+            }
+            return Some(());
+        }
+        if name == "close" && calls::closes_file(&arguments_apart)? {
             return Some(());
         }
         let result = number(result)? as u64;
@@ -119,7 +153,13 @@ impl Trace {
                 }
             }
             "execve" => Deed::Exec { filename: quoted(arguments)? },
-            _ => memory(name, arguments, result)?,
+            _ => match kind {
+                Some((name, _)) => {
+                    let numbers = calls::numbers(name, &arguments_apart, result as i64)?;
+                    Deed::Call { name, numbers }
+                }
+                None => memory(name, &arguments_apart, result)?,
+            },
         };
         self.push(tid, deed);
         Some(())
@@ -137,8 +177,8 @@ impl Trace {
     }
 }
 
-fn memory(name: &str, arguments: &str, addr: u64) -> Option<Deed> {
-    let values: Option<Vec<i64>> = arguments.split(", ").map(number).collect();
+fn memory(name: &str, arguments: &[&str], addr: u64) -> Option<Deed> {
+    let values: Option<Vec<i64>> = arguments.iter().map(|argument| number(argument)).collect();
     let unsigned = |value: &i64| *value as u64;
     Some(match (name, values?.as_slice()) {
         ("mmap", [hint, length, prot, flags, fd, offset]) => Deed::Mmap {
@@ -165,13 +205,16 @@ fn memory(name: &str, arguments: &str, addr: u64) -> Option<Deed> {
     })
 }
 
-/// A number as strace prints it raw: `NULL`, hexadecimal or decimal.
+/// A number as strace prints it raw: `NULL`, hexadecimal, decimal, a sum of such, or one with the
+/// file that it names.
 fn number(text: &str) -> Option<i64> {
-    match text.strip_prefix("0x") {
+    let text = text.split('<').next()?;
+    let one = |text: &str| match text.strip_prefix("0x") {
         _ if text == "NULL" => Some(0),
         Some(digits) => u64::from_str_radix(digits, 16).ok().map(|value| value as i64),
         None => text.parse().ok(),
-    }
+    };
+    text.split('|').map(one).sum()
 }
 
 /// `flags=0x1200000|17` without the signal; what fork and vfork stand for.
