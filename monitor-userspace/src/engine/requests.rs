@@ -33,6 +33,18 @@ pub enum Request {
         detail: bool,
         /// Whether its smaps_rollup is: for suspects, and now and then for what was asked for.
         rollup: bool,
+        /// Whether who it is beyond its name is: at first sight and after exec.
+        identity: bool,
+    },
+    /// Read a descriptor table and the timers of its process.
+    Table {
+        /// Which.
+        pid: u32,
+    },
+    /// Look which of these processes, whose end was told, are still there.
+    Ended {
+        /// Which.
+        pids: Vec<u32>,
     },
     /// Read an address space.
     Space {
@@ -185,7 +197,7 @@ impl Engine {
         }
         let detail = is_swapping || process.watch == Watch::Named || process.reading.is_none();
         process.due_ns = next_look_ns(now_ns, process.idle_rounds);
-        self.requests.pending.push(Request::Process { pid, detail, rollup });
+        self.requests.pending.push(Request::Process { pid, detail, rollup, identity: false });
     }
 
     /// Asks for a space that is due; says whether a check was started.
