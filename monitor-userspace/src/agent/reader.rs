@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use super::mail::{Mail, Post};
 use crate::{
     engine::Request,
-    event::{Input, ProcReading, ProcessId, Reconcile},
+    event::{Input, ProcReading, ProcessId, Reconcile, TableReading},
     host::{Proc, Scratch, SelfMeter, Want, clock},
 };
 
@@ -75,22 +75,42 @@ impl Reader {
             // Goes to the kernel, not to /proc.
             Request::Watch { .. } | Request::Unwatch { .. } => {}
             Request::Scan { known } => self.scan(known),
-            Request::Process { pid, detail, rollup, .. } => {
-                self.process(*pid, Want { detail: *detail, rollup: *rollup });
+            Request::Process { pid, detail, rollup, identity } => {
+                let want = Want { detail: *detail, rollup: *rollup, identity: *identity };
+                self.process(*pid, want);
             }
-            Request::Space { pid } => {
-                let reading = match self.proc.read_space(*pid, &mut self.scratch) {
-                    Ok(reading) => reading,
-                    Err(error) => {
-                        tracing::debug!("{error}");
-                        let process = ProcessId { pid: *pid, start_ticks: 0 };
-                        Reconcile { process, ..Reconcile::default() }
-                    }
-                };
-                self.batch.push(Input::Reconcile(Box::new(reading)));
-            }
+            Request::Space { pid } => self.space(*pid),
+            Request::Table { pid } => self.table(*pid),
+            Request::Ended { pids } => self.ended(pids),
             Request::Host => self.host(),
-            Request::Table { .. } | Request::Ended { .. } => {}
+        }
+    }
+
+    fn space(&mut self, pid: u32) {
+        let reading = self.proc.read_space(pid, &mut self.scratch).unwrap_or_else(|error| {
+            tracing::debug!("{error}");
+            let process = ProcessId { pid, start_ticks: 0 };
+            Reconcile { process, ..Reconcile::default() }
+        });
+        self.batch.push(Input::Reconcile(Box::new(reading)));
+    }
+
+    fn table(&mut self, pid: u32) {
+        let reading = self.proc.read_table(pid, &mut self.scratch).unwrap_or_else(|error| {
+            tracing::debug!("{error}");
+            let process = ProcessId { pid, start_ticks: 0 };
+            TableReading { process, ..TableReading::default() }
+        });
+        self.batch.push(Input::Table(Box::new(reading)));
+    }
+
+    /// Tells of those that are still there: zombies, and new processes with the pid of an old one.
+    fn ended(&mut self, pids: &[u32]) {
+        for &pid in pids {
+            match self.proc.read_process(pid, Want::default(), &mut self.scratch) {
+                Ok(reading) => self.batch.extend(reading.map(|it| Input::Proc(Box::new(it)))),
+                Err(error) => tracing::debug!("{error}"),
+            }
         }
     }
 
@@ -118,7 +138,7 @@ impl Reader {
         for pid in pids.into_iter().filter(|pid| known.binary_search(pid).is_err()) {
             match self.proc.read_process(
                 pid,
-                Want { detail: true, rollup: false },
+                Want { detail: true, rollup: false, identity: true },
                 &mut self.scratch,
             ) {
                 Ok(reading) => found.extend(reading.filter(|reading| !reading.kernel_thread)),

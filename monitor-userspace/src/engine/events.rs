@@ -28,8 +28,9 @@ impl Engine {
             self.stack = Some((event.tid, frames.clone()));
             return;
         }
-        let stack = self.stack.take().filter(|(tid, _)| *tid == event.tid);
-        let stack = stack.map_or(0, |(_, frames)| self.stacks.number(&frames));
+        let frames = self.stack.take().filter(|(tid, _)| *tid == event.tid);
+        let frames = frames.map(|(_, frames)| frames);
+        let stack = frames.as_ref().map_or(0, |frames| self.stacks.number(frames));
         let mut heap_change = None;
         let mut is_let_go = false;
         match event.body {
@@ -57,7 +58,7 @@ impl Engine {
             // The line is printed while the process is still known.
             Body::Exit { .. } => {}
         }
-        self.print(event, heap_change, out);
+        self.print(event, heap_change, frames.as_deref(), out);
         if is_let_go {
             self.let_go(event.pid, event.at_ns, out);
         }
@@ -73,16 +74,33 @@ impl Engine {
         self.dead.get(&id.pid).is_some_and(|dead| dead.start_ticks == id.start_ticks)
     }
 
-    fn print(&self, event: &Event, heap_change: Option<i64>, out: &mut dyn FnMut(Output<'_>)) {
+    fn print(
+        &self,
+        event: &Event,
+        heap_change: Option<i64>,
+        stack: Option<&[u64]>,
+        out: &mut dyn FnMut(Output<'_>),
+    ) {
         if !self.wants_events || matches!(event.body, Body::Rename { .. }) {
             return;
         }
-        let process = self.table.get(event.pid);
+        // A TCP state is nobody's doing: it is told of whoever holds the socket.
+        let pid = match event.body {
+            Body::TcpState(ref change) => self.tables.owner_of(change.inode).unwrap_or(0),
+            _ => event.pid,
+        };
+        let process = self.table.get(pid);
         // To pick processes by name the kernel side tells of all; only the picked are anybody's
         // business.
         if process.is_none() && self.is_scoped() {
             return;
         }
+        let length = match event.body {
+            Body::Call(call) if call.kind == EventKind::Shmat => {
+                self.segments.bytes(call.args[0] as i32)
+            }
+            _ => None,
+        };
         out(Output::Event(&EventLine {
             seq: self.counts.events,
             clock: self.clock,
@@ -90,8 +108,8 @@ impl Engine {
             process: process.map_or(ProcessId::default(), |process| process.id),
             comm: process.map(|process| process.comm.as_str()).filter(|comm| !comm.is_empty()),
             heap_change,
-            length: None,
-            stack: None,
+            length,
+            stack,
         }));
     }
 

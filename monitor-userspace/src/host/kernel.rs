@@ -98,7 +98,7 @@ impl HostFacts {
         let paranoid = read_line(&proc.join("sys/kernel/perf_event_paranoid"))
             .ok()
             .and_then(|level| level.parse::<i64>().ok());
-        let cpus = sysconf(SysconfVar::_NPROCESSORS_ONLN).ok().flatten();
+        let cpus = sysconf(SysconfVar::_NPROCESSORS_CONF).ok().flatten();
         Ok(Self {
             release: read_line(&proc.join("sys/kernel/osrelease"))?,
             hostname: read_line(&proc.join("sys/kernel/hostname"))?,

@@ -314,7 +314,7 @@ pub fn mem_op(body: &Body, facts: &Start, segments: &Segments, stack: u32) -> Op
         Body::Brk { result, start_brk, .. } => {
             (start_brk != 0).then_some(MemOp::Brk { start: up(start_brk)?, end: up(result)? })
         }
-        Body::Call(ref call) => call_op(call, page, segments),
+        Body::Call(ref call) => call_op(call, facts, segments),
         Body::Close { .. }
         | Body::TcpState(_)
         | Body::Stack(_)
@@ -326,7 +326,8 @@ pub fn mem_op(body: &Body, facts: &Start, segments: &Segments, stack: u32) -> Op
 }
 
 /// The change that a call of family memory stands for.
-fn call_op(call: &Call, page: u64, segments: &Segments) -> Option<MemOp> {
+fn call_op(call: &Call, facts: &Start, segments: &Segments) -> Option<MemOp> {
+    let page = facts.page_bytes.max(1);
     let start = address(call.result)?;
     let [first, second, third, _] = call.args;
     match call.kind {
@@ -344,7 +345,7 @@ fn call_op(call: &Call, page: u64, segments: &Segments) -> Option<MemOp> {
         EventKind::Shmdt | EventKind::IoDestroy => Some(MemOp::Detach { start: first }),
         EventKind::IoSetup => Some(MemOp::Map {
             start: second,
-            end: second.checked_add(third)?,
+            end: second.checked_add(aio_bytes(first, third, facts))?,
             class: MappingClass::File,
             replaces: false,
             origin: Origin::Aio,
@@ -358,6 +359,18 @@ fn call_op(call: &Call, page: u64, segments: &Segments) -> Option<MemOp> {
         }),
         _ => None,
     }
+}
+
+/// Bytes of the ring of an AIO context of `events`: as read of it, or as the kernel reckons
+/// (fs/aio.c, `ioctx_alloc` and `aio_setup_ring`: twice the events, four a CPU at least, two more,
+/// and a header of the size of one).
+fn aio_bytes(events: u64, read_bytes: u64, facts: &Start) -> u64 {
+    if read_bytes > 0 {
+        return read_bytes;
+    }
+    let least = u64::from(facts.cpus) * 4;
+    let slots = events.min(u64::from(u32::MAX)).max(least) * 2 + 2;
+    (32 + 32 * slots).next_multiple_of(facts.page_bytes.max(1))
 }
 
 /// The address a call returned; `None` for a negative errno.

@@ -1,6 +1,7 @@
 //! The lines of /proc/PID/maps and their classes. Pure: bytes in, ranges out. The kernel writes a
 //! newline in a path as `\012`, so that a line is a line whatever it names.
 
+use super::stat::decimal;
 use crate::event::{MappingClass, ReadRange};
 
 /// What is used of a line.
@@ -9,6 +10,7 @@ struct Line<'a> {
     start: u64,
     end: u64,
     shared: bool,
+    inode: &'a [u8],
     name: &'a [u8],
 }
 
@@ -17,7 +19,7 @@ struct Line<'a> {
 pub(super) struct Layout {
     /// Start of the heap, page-rounded up, where it is known.
     pub(super) start_brk: Option<u64>,
-    /// In address order, neighbours of one class joined.
+    /// In address order, neighbours of one class joined unless they are System V segments.
     pub(super) ranges: Vec<ReadRange>,
     /// Lines that are VMAs of the process.
     pub(super) vmas: u32,
@@ -31,7 +33,7 @@ impl Layout {
         self.vmas += u32::from(line.name != b"[vsyscall]");
         match classify(line) {
             Some(MappingClass::Heap) => self.push_heap(line),
-            Some(class) => self.push(line.start, line.end, class),
+            Some(class) => self.push(line.start, line.end, class, segment_of(line)),
             None => {}
         }
         Some(())
@@ -41,17 +43,21 @@ impl Layout {
     /// been merged with it: a program's bss.
     fn push_heap(&mut self, line: Line<'_>) {
         let split = self.start_brk.unwrap_or(line.start).clamp(line.start, line.end);
-        self.push(line.start, split, MappingClass::Anonymous);
-        self.push(split, line.end, MappingClass::Heap);
+        self.push(line.start, split, MappingClass::Anonymous, None);
+        self.push(split, line.end, MappingClass::Heap, None);
     }
 
-    fn push(&mut self, start: u64, end: u64, class: MappingClass) {
+    fn push(&mut self, start: u64, end: u64, class: MappingClass, segment: Option<i32>) {
         if start == end {
             return;
         }
         match self.ranges.last_mut() {
-            Some(last) if last.1 == start && last.2 == class => last.1 = end,
-            _ => self.ranges.push(ReadRange(start, end, class, None)),
+            Some(last)
+                if last.1 == start && last.2 == class && last.3.is_none() && segment.is_none() =>
+            {
+                last.1 = end;
+            }
+            _ => self.ranges.push(ReadRange(start, end, class, segment)),
         }
     }
 }
@@ -92,6 +98,15 @@ fn is_sysv(name: &[u8]) -> bool {
     key.iter().all(u8::is_ascii_hexdigit) && (rest.is_empty() || rest == b" (deleted)")
 }
 
+/// The shmid of an attached System V segment: the kernel gives its file that inode number
+/// (ipc/shm.c, `newseg`). Such a file never has a link, so that it shows as deleted.
+fn segment_of(line: Line<'_>) -> Option<i32> {
+    if !is_sysv(line.name) || !line.name.ends_with(b" (deleted)") {
+        return None;
+    }
+    decimal(line.inode).and_then(|id| i32::try_from(id).ok())
+}
+
 /// `start-end perms offset device inode`, blanks, and a name that may hold blanks of its own.
 fn parse_line(line: &[u8]) -> Option<Line<'_>> {
     let (start, rest) = split_at_byte(line, b'-')?;
@@ -99,11 +114,11 @@ fn parse_line(line: &[u8]) -> Option<Line<'_>> {
     let (perms, rest) = split_at_byte(rest, b' ')?;
     let (_offset, rest) = split_at_byte(rest, b' ')?;
     let (_device, rest) = split_at_byte(rest, b' ')?;
-    let (_inode, name) = split_at_byte(rest, b' ').unwrap_or((rest, &[]));
+    let (inode, name) = split_at_byte(rest, b' ').unwrap_or((rest, &[]));
     let blanks = name.iter().take_while(|&&byte| byte == b' ').count();
     let (start, end) = (hexadecimal(start)?, hexadecimal(end)?);
     let shared = *perms.get(3)? == b's';
-    (start < end).then_some(Line { start, end, shared, name: &name[blanks..] })
+    (start < end).then_some(Line { start, end, shared, inode, name: &name[blanks..] })
 }
 
 /// What is before and after the first `byte`.
@@ -171,6 +186,30 @@ mod tests {
         for (perms, name, class) in cases {
             assert_eq!(class_of(perms, name), class, "{perms} {name}");
         }
+    }
+
+    #[test]
+    fn a_segment_has_its_id_and_stays_apart() {
+        let lines = [
+            "10000-11000 rw-s 00000000 00:01 0                          /SYSV00000000 (deleted)",
+            "11000-12000 rw-s 00000000 00:01 32769                      /SYSV0052e2c1 (deleted)",
+            "12000-13000 rw-s 00001000 00:01 32769                      /SYSV0052e2c1 (deleted)",
+            "13000-14000 rw-s 00000000 00:01 9                          /dev/zero (deleted)",
+            "14000-15000 rw-s 00000000 00:01 9                          /memfd:x (deleted)",
+            "15000-16000 rw-s 00000000 08:01 77                         /SYSV0052e2c1",
+            "16000-17000 rw-s 00000000 00:01 4294967296                 /SYSV00000001 (deleted)",
+        ];
+        let mut layout = Layout::default();
+        for line in lines {
+            layout.take(line.as_bytes()).unwrap();
+        }
+        let expected = [
+            ReadRange(0x10000, 0x11000, Shared, Some(0)),
+            ReadRange(0x11000, 0x12000, Shared, Some(32769)),
+            ReadRange(0x12000, 0x13000, Shared, Some(32769)),
+            ReadRange(0x13000, 0x17000, Shared, None),
+        ];
+        assert_eq!(layout.ranges, expected);
     }
 
     #[test]

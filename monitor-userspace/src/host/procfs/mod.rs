@@ -2,16 +2,23 @@
 //! a host is the agent's largest own cost. Names and command lines are any process's to choose, so
 //! they are bytes until they have been found, and text only afterwards.
 
+mod cgroup;
+mod identity;
+mod links;
 mod maps;
 mod meter;
 #[cfg(test)]
 mod oracle;
+mod redact;
 mod rollup;
 mod scratch;
+mod sockets;
 mod space;
 pub(super) mod stat;
+mod table;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use std::io;
 use std::path::PathBuf;
@@ -23,7 +30,7 @@ pub use self::scratch::Scratch;
 use self::scratch::Target;
 use self::stat::{Stat, Status};
 use super::clock::boot_ns;
-use crate::event::{ProcReading, ProcessId};
+use crate::event::{ProcDetail, ProcReading, ProcessId};
 
 /// Most bytes read of a small file. Only the supplementary groups of /proc/PID/status grow, to
 /// 65,536 numbers.
@@ -61,6 +68,8 @@ pub struct Want {
     /// What only /proc/PID/smaps_rollup tells. It walks every page table under the space's lock:
     /// milliseconds for hundreds of MiB, so for suspects only.
     pub rollup: bool,
+    /// Who it is beyond its name: command line, user and cgroup.
+    pub identity: bool,
 }
 
 /// A mounted /proc.
@@ -68,6 +77,7 @@ pub struct Want {
 pub struct Proc {
     root: PathBuf,
     page_bytes: u64,
+    counts_descriptors: bool,
 }
 
 impl Default for Proc {
@@ -77,9 +87,11 @@ impl Default for Proc {
 }
 
 impl Proc {
-    /// The /proc mounted at `root`. Nothing is read yet.
+    /// The /proc mounted at `root`. No process but this is looked at yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), page_bytes: page_bytes() }
+        let root = root.into();
+        let counts_descriptors = table::counts_descriptors(&root);
+        Self { root, page_bytes: page_bytes(), counts_descriptors }
     }
 
     /// Fills `out` with the pids of every process there is, in the order of the directory.
@@ -124,20 +136,33 @@ impl Proc {
             rss_anon_bytes: pages.resident_anon().saturating_mul(self.page_bytes),
             detail: None,
             rollup: if want.rollup { self.rollup(pid) } else { None },
-            descriptors: None,
+            descriptors: self.count_descriptors(target, scratch),
             identity: None,
             kernel_thread: pages.size == 0 && !shown.ended() && stat.flags & PF_KTHREAD != 0,
         };
-        if want.detail {
-            let Some(bytes) = scratch.read(&self.root, target, "status", SMALL_FILE_BYTES)? else {
-                return Ok(None);
-            };
-            let Some(Status(detail)) = stat::parse_status(bytes) else {
-                return Err(scratch.parse_error("no line Uid"));
-            };
-            reading.detail = Some(detail);
+        let asks_who = want.identity && !reading.kernel_thread;
+        if want.detail || asks_who {
+            let Some(detail) = self.detail(target, scratch)? else { return Ok(None) };
+            reading.detail = want.detail.then_some(detail);
+            reading.identity =
+                asks_who.then(|| Box::new(self.identity(target, detail.uid, scratch)));
         }
         Ok(Some(reading))
+    }
+
+    /// What only status tells; `None` when the process is gone.
+    fn detail(
+        &self,
+        target: Target,
+        scratch: &mut Scratch,
+    ) -> Result<Option<ProcDetail>, ProcError> {
+        let Some(bytes) = scratch.read(&self.root, target, "status", SMALL_FILE_BYTES)? else {
+            return Ok(None);
+        };
+        match stat::parse_status(bytes) {
+            Some(Status(detail)) => Ok(Some(detail)),
+            None => Err(scratch.parse_error("no line Uid")),
+        }
     }
 
     /// Stat and name of a task; `None` when it is gone.

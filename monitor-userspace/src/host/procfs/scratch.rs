@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
 use super::ProcError;
+use super::sockets::NetTables;
+use super::users::Users;
 
 /// Bytes that hold nearly every small file of /proc whole.
 const SMALL_BYTES: usize = 4096;
@@ -24,6 +26,17 @@ impl Target {
     pub(super) const fn process(pid: u32) -> Self {
         Self { pid, tid: None }
     }
+
+    /// A file or directory below it, for what is read seldom.
+    pub(super) fn path(self, root: &Path, parts: &[&str]) -> PathBuf {
+        let mut path = root.join(self.pid.to_string());
+        if let Some(tid) = self.tid {
+            path.push("task");
+            path.push(tid.to_string());
+        }
+        path.extend(parts);
+        path
+    }
 }
 
 /// Buffers of a reader of /proc, used again for each file. One for each thread that reads.
@@ -31,8 +44,13 @@ impl Target {
 pub struct Scratch {
     path: OsString,
     small: Vec<u8>,
+    long: Vec<u8>,
     /// Of an address space being read; stays empty in a reader that never reads one.
     pub(super) large: Vec<u8>,
+    /// Of the network namespaces that were looked at last.
+    pub(super) nets: NetTables,
+    /// Names of users.
+    pub(super) users: Users,
 }
 
 impl Scratch {
@@ -52,6 +70,24 @@ impl Scratch {
         }
     }
 
+    /// As [`Self::read`], of a file that the kernel makes in pieces or that may be long.
+    pub(super) fn read_long(
+        &mut self,
+        root: &Path,
+        target: Target,
+        file: &str,
+        limit: usize,
+    ) -> Result<Option<&[u8]>, ProcError> {
+        self.aim(root, target, file);
+        // A long file must not stay in memory after its reading.
+        self.long = Vec::new();
+        match read_whole(Path::new(&self.path), &mut self.long, limit) {
+            Ok(()) => Ok(Some(&self.long)),
+            Err(error) if is_gone(&error) => Ok(None),
+            Err(source) => Err(self.read_error(source)),
+        }
+    }
+
     /// Sets the path of the file that is read next, and that errors name.
     pub(super) fn aim(&mut self, root: &Path, target: Target, file: &str) {
         self.path.clear();
@@ -66,6 +102,11 @@ impl Scratch {
     /// Opens the file aimed at.
     pub(super) fn open(&self) -> io::Result<File> {
         File::open(Path::new(&self.path))
+    }
+
+    /// What there is to know of the file aimed at without opening it.
+    pub(super) fn metadata(&self) -> io::Result<Metadata> {
+        std::fs::metadata(Path::new(&self.path))
     }
 
     /// The error that the file aimed at could not be read.
@@ -101,6 +142,14 @@ pub(super) fn read_start(path: &Path, buffer: &mut Vec<u8>, limit: usize) -> io:
         }
     }
     Ok(len.min(limit))
+}
+
+/// Reads a file that the kernel makes in pieces of whole lines, so that only the read which gives
+/// nothing has reached its end.
+pub(super) fn read_whole(path: &Path, buffer: &mut Vec<u8>, limit: usize) -> io::Result<()> {
+    buffer.clear();
+    File::open(path)?.take(limit as u64).read_to_end(buffer)?;
+    Ok(())
 }
 
 /// One read, repeated when a signal interrupts it.

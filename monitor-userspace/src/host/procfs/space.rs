@@ -119,7 +119,7 @@ fn last_line_end(bytes: &[u8]) -> usize {
 }
 
 /// Whether an error says that the process is gone or may not be read.
-fn is_hidden(error: &io::Error) -> bool {
+pub(super) fn is_hidden(error: &io::Error) -> bool {
     let refused = [Errno::EACCES as i32, Errno::EPERM as i32];
     is_gone(error) || error.raw_os_error().is_some_and(|code| refused.contains(&code))
 }

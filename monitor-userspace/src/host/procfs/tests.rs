@@ -44,11 +44,11 @@ impl Tree {
     }
 
     fn proc(&self) -> Proc {
-        Proc { root: self.dir.path().to_owned(), page_bytes: 4096 }
+        Proc { root: self.dir.path().to_owned(), page_bytes: 4096, counts_descriptors: false }
     }
 
     fn process(&self) -> Option<ProcReading> {
-        let want = Want { detail: true, rollup: false };
+        let want = Want { detail: true, rollup: false, identity: true };
         self.proc().read_process(7, want, &mut Scratch::default()).unwrap()
     }
 
@@ -94,7 +94,7 @@ fn a_file_that_is_not_understood_is_an_error_with_its_path() {
         let tree = Tree::new();
         for content in ["", "x", "7 (x) S 1", "7 )x( S", "1 2", "7 (x) S a b c d e f g h i j k l"] {
             tree.write(&format!("7/{file}"), content);
-            let want = Want { detail: true, rollup: false };
+            let want = Want { detail: true, rollup: false, identity: true };
             let error = tree.proc().read_process(7, want, &mut Scratch::default()).unwrap_err();
             assert!(matches!(&error, ProcError::Parse { .. }), "{file}: {content}");
             assert!(error.to_string().contains(&format!("/7/{file}")), "{error}");

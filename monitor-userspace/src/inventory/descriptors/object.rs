@@ -24,6 +24,8 @@ pub struct Object {
     pub is_listener: bool,
     /// When it was made or first read, in nanoseconds since boot.
     pub born_ns: u64,
+    /// The process that made it or was found to hold it.
+    pub owner: u32,
     /// Call stack of its making, 0 where none was taken.
     pub stack: u32,
     /// Descriptors that name it, in all tables.
@@ -41,6 +43,7 @@ impl Object {
             socket: SocketFacts::default(),
             is_listener: false,
             born_ns,
+            owner: 0,
             stack: 0,
             refs: 0,
             is_watched: false,
@@ -66,6 +69,8 @@ type Watch = (u32, Option<ObjectId>);
 #[derive(Debug, Default)]
 pub struct Objects {
     slots: Vec<Option<Object>>,
+    /// Whose table is being changed.
+    actor: u32,
     free: Vec<ObjectId>,
     by_identity: FxHashMap<(u64, bool), ObjectId>,
     epolls: FxHashMap<ObjectId, BTreeSet<Watch>>,
@@ -105,9 +110,15 @@ impl Objects {
         if inode == 0 { None } else { self.by_identity.get(&(inode, writes)).copied() }
     }
 
+    /// Files that are added from now on are this process's.
+    pub(super) fn act_for(&mut self, pid: u32) {
+        self.actor = pid;
+    }
+
     /// Adds a file that was just made. One with the same inode number is known no longer by it: its
     /// end was missed.
     pub fn add(&mut self, object: Object) -> ObjectId {
+        let object = Object { owner: self.actor, ..object };
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             (self.slots.len() - 1) as ObjectId

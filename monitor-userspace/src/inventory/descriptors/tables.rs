@@ -151,7 +151,13 @@ impl Tables {
         let Some(table) = key.and_then(|key| self.tables.get_mut(&key)) else {
             return Applied::Waiting;
         };
+        self.objects.act_for(who.pid);
         table.apply(at_ns, op, stack, &mut self.objects)
+    }
+
+    /// A process that holds or held the socket with this inode number; `None` if it is not known.
+    pub fn owner_of(&self, inode: u64) -> Option<u32> {
+        Some(self.objects.get(self.objects.find(inode, false)?)?.owner)
     }
 
     /// A TCP socket changed its state.
@@ -167,6 +173,7 @@ impl Tables {
     pub fn reconcile(&mut self, reading: &TableReading, correct: bool) -> bool {
         let key = self.uses.get(&reading.process.pid).map(|uses| uses.main);
         let Some(table) = key.and_then(|key| self.tables.get_mut(&key)) else { return false };
+        self.objects.act_for(reading.process.pid);
         table.reconcile(reading, correct, &mut self.objects)
     }
 

@@ -1,0 +1,36 @@
+//! Who a process is beyond its name: command line, user and cgroup.
+
+use std::path::Path;
+
+use super::scratch::Target;
+use super::{Proc, SMALL_FILE_BYTES, Scratch, cgroup, redact};
+use crate::event::ProcIdentity;
+
+/// Most bytes read of a command line: what is shown of it is shorter still.
+const CMDLINE_BYTES: usize = 4096;
+/// Where users have their names.
+const PASSWD: &str = "/etc/passwd";
+
+impl Proc {
+    /// Who a process is. What cannot be read is left out: never worth failing a reading for.
+    pub(super) fn identity(&self, target: Target, uid: u32, scratch: &mut Scratch) -> ProcIdentity {
+        let cmdline = match scratch.read(&self.root, target, "cmdline", CMDLINE_BYTES) {
+            Ok(Some(bytes)) => Some(redact::command_line(bytes)).filter(|line| !line.is_empty()),
+            _ => None,
+        };
+        let path = match scratch.read(&self.root, target, "cgroup", SMALL_FILE_BYTES) {
+            Ok(Some(bytes)) => cgroup::choose(&String::from_utf8_lossy(bytes)).map(str::to_owned),
+            _ => None,
+        };
+        let user = Some(scratch.users.name(Path::new(PASSWD), uid));
+        let placement = path.as_deref().map(cgroup::place).unwrap_or_default();
+        ProcIdentity {
+            cmdline,
+            user,
+            cgroup: path,
+            container: placement.container,
+            pod: placement.pod,
+            unit: placement.unit,
+        }
+    }
+}
