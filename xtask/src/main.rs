@@ -11,10 +11,12 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod ci;
 mod ebpf;
+mod mutate;
 mod run;
 mod setup;
 mod sh;
 mod test;
+mod testbin;
 
 /// Builds, runs and checks memwatch-ebpf.
 #[derive(Parser)]
@@ -36,7 +38,9 @@ enum Cmd {
     Test(test::Options),
     /// Do everything that CI does
     Ci,
-    /// Measure what a system call costs more while the agent is attached
+    /// Break one thing at a time and see whether any test notices
+    Mutate(mutate::Options),
+    /// Measure what the agent costs: `syscalls` while nothing else is named
     Bench(bench::Options),
     /// The measured loop of `bench`, in a process of its own
     #[command(hide = true)]
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Cmd::Run(options) => run::run(&options),
         Cmd::Test(options) => test::test(&options),
         Cmd::Ci => ci::ci(),
+        Cmd::Mutate(options) => mutate::mutate(&options),
         Cmd::Bench(options) => bench::bench(&options),
         Cmd::BenchLoop(options) => bench::workload::run(&options),
     };
