@@ -17,6 +17,7 @@ mod setup;
 mod sh;
 mod test;
 mod testbin;
+mod vm;
 
 /// Builds, runs and checks memwatch-ebpf.
 #[derive(Parser)]
@@ -38,6 +39,8 @@ enum Cmd {
     Test(test::Options),
     /// Do everything that CI does
     Ci,
+    /// Run end-to-end tests on other kernels, in a virtual machine (Debian 12)
+    Vm(vm::Options),
     /// Break one thing at a time and see whether any test notices
     Mutate(mutate::Options),
     /// Measure what the agent costs: `syscalls` while nothing else is named
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Cmd::Run(options) => run::run(&options),
         Cmd::Test(options) => test::test(&options),
         Cmd::Ci => ci::ci(),
+        Cmd::Vm(options) => vm::vm(&options),
         Cmd::Mutate(options) => mutate::mutate(&options),
         Cmd::Bench(options) => bench::bench(&options),
         Cmd::BenchLoop(options) => bench::workload::run(&options),

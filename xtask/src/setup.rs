@@ -37,6 +37,9 @@ const EBPF_PACKAGES: &[&str] = &[
 const TEST_PACKAGES: &[&str] =
     &["strace", "gcc", "libc6-dev", "python3", "redis-server", "bpftool"];
 
+/// An emulator, what fills the machine, and what the tests run inside.
+const VM_PACKAGES: &[&str] = &["qemu-system-x86", "busybox-static", "strace", "gcc", "libc6-dev"];
+
 const BPF_LINKER_VERSION: &str = "0.13.0";
 
 /// The tools of exactly the LLVM that Debian's rustc uses.
@@ -75,6 +78,11 @@ pub(crate) fn ebpf() -> Result<()> {
 /// Makes sure that the end-to-end tests find their programs.
 pub(crate) fn tests() -> Result<()> {
     packages(TEST_PACKAGES)
+}
+
+/// Makes sure that test machines can be filled and booted.
+pub(crate) fn vm() -> Result<()> {
+    packages(VM_PACKAGES)
 }
 
 /// bpf-linker, wherever cargo or the administrator put it.
