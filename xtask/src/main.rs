@@ -48,6 +48,9 @@ enum Cmd {
     /// The measured loop of `bench`, in a process of its own
     #[command(hide = true)]
     BenchLoop(bench::workload::Options),
+    /// The loads of `bench`, in a process of their own
+    #[command(hide = true)]
+    BenchLoad(bench::load::Options),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Cmd::Mutate(options) => mutate::mutate(&options),
         Cmd::Bench(options) => bench::bench(&options),
         Cmd::BenchLoop(options) => bench::workload::run(&options),
+        Cmd::BenchLoad(options) => bench::load::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

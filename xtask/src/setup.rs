@@ -15,7 +15,6 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use nix::sys::signal::{SigHandler, Signal, signal};
 
 use crate::sh;
 
@@ -190,16 +189,12 @@ impl NoServices {
         };
         let guard = Self { ours: true };
         // Ctrl-C ends apt-get, but must not end us before the guard has undone its file.
-        // SAFETY: the handler does nothing, so there is nothing it could do unsafely.
-        unsafe { signal(Signal::SIGINT, SigHandler::Handler(ignore)) }
-            .context("failed to set a handler for SIGINT")?;
+        sh::survive_interrupt()?;
         file.write_all(b"#!/bin/sh\nexit 101\n")
             .with_context(|| format!("failed to write {POLICY}"))?;
         Ok(guard)
     }
 }
-
-extern "C" fn ignore(_signal: i32) {}
 
 impl Drop for NoServices {
     fn drop(&mut self) {
