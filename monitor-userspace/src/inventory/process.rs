@@ -196,3 +196,7 @@ impl ProcessTable {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod tests;
