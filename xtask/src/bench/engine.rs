@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
 use super::agent::Agent;
 use super::load::Load;
@@ -24,7 +25,11 @@ pub(super) fn run(program: &Path, dir: &Path, seconds: f64) -> Result<Table> {
     let bytes = fs::metadata(&recording).context("there is no recording")?.len();
     let mut best = f64::INFINITY;
     for _ in 0..REPLAYS {
-        best = best.min(replay(program, &recording)?);
+        let (seconds, replayed) = replay(program, &recording, &dir.join("engine.ndjson"))?;
+        if replayed != events {
+            bail!("the replay had {replayed} events, the recording {events}");
+        }
+        best = best.min(seconds);
     }
     fs::remove_file(&recording).context("failed to remove the recording")?;
     let row = vec![
@@ -42,11 +47,17 @@ pub(super) fn run(program: &Path, dir: &Path, seconds: f64) -> Result<Table> {
     Ok(Table { heading, rows: vec![row], notes })
 }
 
-/// Seconds that a replay takes; its events are not printed.
-fn replay(program: &Path, recording: &Path) -> Result<f64> {
+/// Seconds that a replay takes, and how many events it had; they are not printed.
+fn replay(program: &Path, recording: &Path, output: &Path) -> Result<(f64, u64)> {
     let mut replay = Command::new(program);
-    replay.args(["--json", "--events", "none", "--replay"]).arg(recording).stdout(Stdio::null());
+    replay.args(["--json", "--events", "none", "--output"]).arg(output);
+    replay.arg("--replay").arg(recording).stdout(Stdio::null());
     let started = Instant::now();
     sh::run(&mut replay)?;
-    Ok(started.elapsed().as_secs_f64())
+    let seconds = started.elapsed().as_secs_f64();
+    let text = fs::read_to_string(output).context("the replay wrote nothing")?;
+    let stats = text.lines().rev().find(|line| line.starts_with("{\"type\":\"stats\""));
+    let stats: Value = serde_json::from_str(stats.context("the replay counted nothing")?)
+        .context("the statistics of the replay cannot be read")?;
+    Ok((seconds, stats["events_seen"].as_u64().context("the replay counted no events")?))
 }

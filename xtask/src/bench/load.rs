@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
+use nix::sys::resource::{Resource, setrlimit};
 
 use crate::sh;
 
 const PAGE: usize = 4096;
+/// Room for what a load has open besides what it is to hold.
+pub(super) const OWN_DESCRIPTORS: u64 = 64;
 /// Calls between two looks at the clock.
 const BATCH: u64 = 64;
 
@@ -177,10 +180,9 @@ fn idle_child() -> Result<()> {
 }
 
 fn descriptors(count: u64) -> Result<()> {
-    // Room for what this process has open already.
-    let wanted = count + 64;
-    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, wanted, wanted)
-        .context("failed to raise the limit of open files; is fs.nr_open too low?")?;
+    let wanted = count + OWN_DESCRIPTORS;
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, wanted)
+        .context("failed to set the limit of open files")?;
     let file = std::fs::File::open("/dev/null").context("failed to open /dev/null")?;
     let copies: std::io::Result<Vec<_>> = (0..count).map(|_| file.try_clone()).collect();
     let _copies = copies.context("failed to copy a descriptor")?;
