@@ -121,7 +121,9 @@ mod tests {
 
     fn outcome(lines: &[&str]) -> Outcome {
         let mut outcome = Outcome::default();
-        lines.iter().for_each(|line| outcome.add(line));
+        for line in lines {
+            outcome.add(line);
+        }
         outcome
     }
 
