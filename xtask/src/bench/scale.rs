@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result, bail};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 
@@ -73,15 +73,21 @@ fn measure(program: &Path, dir: &Path, name: &str, count: u64, seconds: f64) -> 
     let agent = Agent::start(program, dir, &["--interval".as_ref(), "2s".as_ref()])?;
     std::thread::sleep(Duration::from_secs_f64(seconds));
     let stats = agent.stop()?.stats;
-    let figure = |name: &str| -> Vec<f64> {
-        stats.iter().filter_map(|line| line.get(name).and_then(Value::as_f64)).collect()
+    let figures = |name: &str| -> Result<Vec<f64>> {
+        let values: Vec<f64> =
+            stats.iter().filter_map(|line| line.get(name).and_then(Value::as_f64)).collect();
+        if values.is_empty() {
+            // Nothing known must not look like nothing taken.
+            bail!("the agent did not measure itself in {seconds} s; give it more --seconds");
+        }
+        Ok(values)
     };
-    let largest = |name: &str| figure(name).into_iter().fold(0.0, f64::max);
+    let largest = |name: &str| Ok::<_, Error>(figures(name)?.into_iter().fold(0.0, f64::max));
     Ok(Point {
         count,
-        rss_anon: largest("agent_rss_anon_bytes"),
-        kernel: largest("agent_kernel_bytes"),
-        cpu_percent: mean(&figure("agent_cpu_percent")),
+        rss_anon: largest("agent_rss_anon_bytes")?,
+        kernel: largest("agent_kernel_bytes")?,
+        cpu_percent: mean(&figures("agent_cpu_percent")?),
     })
 }
 
