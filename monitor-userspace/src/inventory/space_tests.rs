@@ -116,6 +116,9 @@ fn failed_calls_and_ranges_that_grow_down_change_nothing() {
     assert_eq!(mmap(P, private, -12), None);
     assert_eq!(mmap(P, private, -4095), None);
     assert_eq!(mmap(P, private | MAP_GROWSDOWN, 0x10_0000), None);
+    // The end of no range, so that nothing overflows.
+    let nothing = Body::Mremap { old_addr: P, old_length: P, new_length: 0, flags: 1, result: -22 };
+    assert_eq!(mem_op(&nothing, &facts()), None);
 }
 
 #[test]
