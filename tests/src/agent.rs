@@ -1,7 +1,7 @@
 //! The agent under test: started as a user would start it, read while it runs, stopped by Ctrl-C.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -28,6 +28,12 @@ pub fn binary() -> PathBuf {
     let path = PathBuf::from(env::var_os("MEMWATCH_BIN").unwrap_or_else(|| built.into()));
     assert!(path.exists(), "no agent at {}; build it or set MEMWATCH_BIN", path.display());
     path
+}
+
+/// `MEMWATCH_SKIP_PROBE`: a probe that is left out to see whether the tests notice.
+fn skipped_probe() -> Vec<OsString> {
+    let name = env::var_os("MEMWATCH_SKIP_PROBE");
+    name.map_or_else(Vec::new, |name| vec!["--skip-probe".into(), name])
 }
 
 /// A copy of the binary where every user may start it.
@@ -86,6 +92,7 @@ impl Agent {
         let child = Command::new(binary())
             .args(["--json", "--output"])
             .arg(dir.path().join("lines"))
+            .args(skipped_probe())
             .args(arguments)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())

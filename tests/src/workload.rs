@@ -19,6 +19,9 @@ use crate::wait_until;
 /// Directory of the sources and scripts.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/workloads");
 
+/// Environment variable that names a directory of compiled workloads, for machines without gcc.
+pub const PREBUILT: &str = "MEMWATCH_WORKLOADS";
+
 /// What this test process has compiled.
 static COMPILED: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
 
@@ -28,7 +31,12 @@ pub fn source(name: &str) -> PathBuf {
 }
 
 /// Compiles `workloads/NAME.c`, once per test process, beside the test binaries.
+///
+/// Where [`PREBUILT`] names a directory, its programs are taken instead.
 pub fn compile(name: &str) -> PathBuf {
+    if let Some(dir) = std::env::var_os(PREBUILT) {
+        return Path::new(&dir).join(name);
+    }
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     let compiled = compiled.get_or_insert_default();
     if let Some(program) = compiled.get(name) {

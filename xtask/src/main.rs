@@ -11,10 +11,13 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod ci;
 mod ebpf;
+mod mutate;
 mod run;
 mod setup;
 mod sh;
 mod test;
+mod testbin;
+mod vm;
 
 /// Builds, runs and checks memwatch-ebpf.
 #[derive(Parser)]
@@ -36,11 +39,18 @@ enum Cmd {
     Test(test::Options),
     /// Do everything that CI does
     Ci,
-    /// Measure what a system call costs more while the agent is attached
+    /// Run end-to-end tests on other kernels, in a virtual machine (Debian 12)
+    Vm(vm::Options),
+    /// Break one thing at a time and see whether any test notices
+    Mutate(mutate::Options),
+    /// Measure what the agent costs: `syscalls` while nothing else is named
     Bench(bench::Options),
     /// The measured loop of `bench`, in a process of its own
     #[command(hide = true)]
     BenchLoop(bench::workload::Options),
+    /// The loads of `bench`, in a process of their own
+    #[command(hide = true)]
+    BenchLoad(bench::load::Options),
 }
 
 fn main() -> ExitCode {
@@ -50,8 +60,11 @@ fn main() -> ExitCode {
         Cmd::Run(options) => run::run(&options),
         Cmd::Test(options) => test::test(&options),
         Cmd::Ci => ci::ci(),
+        Cmd::Vm(options) => vm::vm(&options),
+        Cmd::Mutate(options) => mutate::mutate(&options),
         Cmd::Bench(options) => bench::bench(&options),
         Cmd::BenchLoop(options) => bench::workload::run(&options),
+        Cmd::BenchLoad(options) => bench::load::run(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,6 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use nix::sys::signal::{SigHandler, Signal, signal};
 
 use crate::sh;
 
@@ -36,6 +35,9 @@ const EBPF_PACKAGES: &[&str] = &[
 /// Programs that the end-to-end tests compile, run and ask.
 const TEST_PACKAGES: &[&str] =
     &["strace", "gcc", "libc6-dev", "python3", "redis-server", "bpftool"];
+
+/// An emulator, what fills the machine, and what the tests run inside.
+const VM_PACKAGES: &[&str] = &["qemu-system-x86", "busybox-static", "strace", "gcc", "libc6-dev"];
 
 const BPF_LINKER_VERSION: &str = "0.13.0";
 
@@ -75,6 +77,11 @@ pub(crate) fn ebpf() -> Result<()> {
 /// Makes sure that the end-to-end tests find their programs.
 pub(crate) fn tests() -> Result<()> {
     packages(TEST_PACKAGES)
+}
+
+/// Makes sure that test machines can be filled and booted.
+pub(crate) fn vm() -> Result<()> {
+    packages(VM_PACKAGES)
 }
 
 /// bpf-linker, wherever cargo or the administrator put it.
@@ -182,16 +189,12 @@ impl NoServices {
         };
         let guard = Self { ours: true };
         // Ctrl-C ends apt-get, but must not end us before the guard has undone its file.
-        // SAFETY: the handler does nothing, so there is nothing it could do unsafely.
-        unsafe { signal(Signal::SIGINT, SigHandler::Handler(ignore)) }
-            .context("failed to set a handler for SIGINT")?;
+        sh::survive_interrupt()?;
         file.write_all(b"#!/bin/sh\nexit 101\n")
             .with_context(|| format!("failed to write {POLICY}"))?;
         Ok(guard)
     }
 }
-
-extern "C" fn ignore(_signal: i32) {}
 
 impl Drop for NoServices {
     fn drop(&mut self) {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 /// The root of the repository.
 ///
@@ -96,6 +97,15 @@ pub(crate) fn quoted(command: &Command) -> String {
         }
     };
     words.map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Lets this process outlive Ctrl-C, which ends its children, until its guards have tidied up.
+pub(crate) fn survive_interrupt() -> Result<()> {
+    extern "C" fn ignore(_signal: i32) {}
+    // SAFETY: the handler does nothing, so there is nothing it could do unsafely.
+    unsafe { signal(Signal::SIGINT, SigHandler::Handler(ignore)) }
+        .context("failed to set a handler for SIGINT")?;
+    Ok(())
 }
 
 /// Whether this process may do everything.

@@ -24,7 +24,7 @@ pub(crate) struct Options {
 
 /// What `test result:` lines of libtest add up to.
 #[derive(Debug, Default, PartialEq)]
-struct Tally {
+pub(crate) struct Tally {
     passed: u64,
     failed: u64,
     ignored: u64,
@@ -83,6 +83,10 @@ pub(crate) fn test(options: &Options) -> Result<()> {
 }
 
 impl Tally {
+    pub(crate) fn passed(&self) -> u64 {
+        self.passed
+    }
+
     /// Runs a `cargo test`, passes its output on as it comes, and adds up its results.
     fn count(&mut self, command: &mut Command) -> Result<()> {
         let failed_before = self.failed;
@@ -106,7 +110,7 @@ impl Tally {
     }
 
     /// Adds a line like `test result: ok. 3 passed; 0 failed; 1 ignored; ...`; others add nothing.
-    fn add(&mut self, line: &str) {
+    pub(crate) fn add(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else { return };
         let counts = result.split_once(". ").map_or(result, |(_verdict, counts)| counts);
         for part in counts.split("; ") {

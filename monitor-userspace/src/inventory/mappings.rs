@@ -339,10 +339,39 @@ mod tests {
         }
         for page in 0..PAGES {
             let at = page as u64 * PAGE;
-            let class = real.slice(at, at + PAGE).first().map(|(_, mapping)| mapping.class);
+            let slice = real.slice(at, at + PAGE);
+            let class = slice.first().map(|(_, mapping)| mapping.class);
             assert_eq!(class, naive.0[page], "page {page}");
+            let is_cut = slice.iter().all(|(start, m)| (*start, m.end) == (at, at + PAGE));
+            assert!(is_cut, "page {page}: {slice:?}");
             assert_eq!(real.overlaps(at, at + PAGE), naive.0[page].is_some());
         }
+    }
+
+    /// So many ranges of a page each, `stride` pages apart.
+    fn many(count: usize, stride: u64) -> Mappings {
+        let mut mappings = Mappings::default();
+        for at in (0..count as u64).map(|index| index * stride * PAGE) {
+            mappings.insert(at, at + PAGE, MappingClass::File, at + 1);
+        }
+        mappings
+    }
+
+    #[test]
+    fn too_many_neighbours_are_joined_and_keep_the_older_birth() {
+        assert_eq!(many(Mappings::FOLD_ABOVE, 1).len(), Mappings::FOLD_ABOVE);
+        let folded: Vec<_> = many(Mappings::FOLD_ABOVE + 1, 1).iter().collect();
+        assert_eq!(folded.len(), 1);
+        assert_eq!((folded[0].0, folded[0].1.born_ns), (0, 1));
+    }
+
+    #[test]
+    fn a_space_of_scattered_ranges_is_not_folded_on_each_insert() {
+        let mut scattered = many(Mappings::FOLD_ABOVE + 1, 2);
+        let before = scattered.len();
+        assert_eq!(before, Mappings::FOLD_ABOVE + 1);
+        scattered.insert(PAGE, 2 * PAGE, MappingClass::File, 9);
+        assert_eq!(scattered.len(), before + 1, "its neighbours were joined at once");
     }
 
     proptest! {

@@ -383,6 +383,33 @@ mod tests {
         assert_eq!(twice, [(1, 3, File), (7, 9, File)], "old size 0 duplicates");
         let many = applied(&[(1, 2, File), (3, 4, Heap)], remap((1, 4), (11, 14), false));
         assert_eq!(many, [(11, 12, File), (13, 14, Heap)], "several with a hole (Linux 6.17)");
+        let held = [(1, 2, File), (3, 4, File), (12, 13, Heap)];
+        let over = applied(&held, remap((1, 4), (11, 14), false));
+        assert_eq!(over, [(11, 12, File), (13, 14, File)], "a hole over something live");
+    }
+
+    #[test]
+    fn what_moves_keeps_its_birth_and_what_grows_is_new() {
+        let births = |keeps_source: bool| {
+            let mut mappings = Mappings::default();
+            mappings.insert(P, 3 * P, File, 5);
+            apply(&mut mappings, &mut None, remap((1, 3), (7, 11), keeps_source), 9);
+            mappings.iter().map(|(at, range)| (at / P, range.born_ns)).collect::<Vec<_>>()
+        };
+        assert_eq!(births(false), [(7, 5), (9, 9)]);
+        assert_eq!(births(true), [(1, 5), (7, 9), (9, 9)]);
+    }
+
+    #[test]
+    fn a_move_stamped_just_after_the_reading_may_have_gone_on_under_it() {
+        let is_taken = |late_ns: u64| {
+            let mut log = OpLog::new(0);
+            let reading = Reconcile { t0_ns: T0, t1_ns: T0 + 9, ..Reconcile::default() };
+            log.push(reading.t1_ns + late_ns, remap((5, 7), (1, 3), false));
+            log.merge(&reading).is_some()
+        };
+        assert!(!is_taken(Window::SLACK_NS));
+        assert!(is_taken(Window::SLACK_NS + 1));
     }
 
     #[test]

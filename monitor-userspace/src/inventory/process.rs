@@ -254,3 +254,7 @@ impl ProcessTable {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod tests;

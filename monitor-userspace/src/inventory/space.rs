@@ -404,3 +404,7 @@ fn class(flags: u32, file: FileKind) -> MappingClass {
         _ => MappingClass::File,
     }
 }
+
+#[cfg(test)]
+#[path = "space_tests.rs"]
+mod tests;

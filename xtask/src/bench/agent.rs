@@ -3,6 +3,7 @@
 //! Knows only its command line and three kinds of NDJSON lines: the header comes first, once
 //! everything is attached; statistics come last. A benchmark that fails leaves no agent.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -35,19 +36,24 @@ pub(super) struct Counted {
     pub(super) attach: Value,
     pub(super) events_seen: Option<u64>,
     pub(super) events_lost: Option<u64>,
+    /// All lines of statistics, in order.
+    pub(super) stats: Vec<Value>,
 }
 
 impl Agent {
     /// Starts the agent and waits until it is attached. Memory events are counted, not printed:
     /// the cost of printing them is another measurement.
-    pub(super) fn start(program: &Path, dir: &Path) -> Result<Self> {
+    pub(super) fn start(program: &Path, dir: &Path, options: &[&OsStr]) -> Result<Self> {
         let (output, stderr) = (dir.join("agent.ndjson"), dir.join("agent.stderr"));
         // A header of the run before would be taken for this one's.
         File::create(&output).with_context(|| format!("failed to empty {}", output.display()))?;
         let log = File::create(&stderr)
             .with_context(|| format!("failed to create {}", stderr.display()))?;
         let mut command = Command::new(program);
-        command.args(["--all", "--json", "--events", "process", "--output"]).arg(&output);
+        command
+            .args(["--all", "--json", "--events", "process", "--output"])
+            .arg(&output)
+            .args(options);
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -90,14 +96,27 @@ impl Agent {
         if !status.success() {
             bail!("the agent ended with {status} after SIGINT: {}", self.log());
         }
-        let lines = self.lines()?;
-        let stats = lines.iter().rev().find(|line| is_type(line, "stats"));
-        let number = |name: &str| stats.and_then(|stats| stats.get(name)?.as_u64());
+        let mut stats = self.lines()?;
+        stats.retain(|line| is_type(line, "stats"));
+        let number = |name: &str| stats.last().and_then(|last| last.get(name)?.as_u64());
         Ok(Counted {
             attach: self.header.get("attach").cloned().unwrap_or(Value::Null),
             events_seen: number("events_seen"),
             events_lost: number("events_lost"),
+            stats,
         })
+    }
+
+    /// CPU it has used so far, of all its threads.
+    pub(super) fn cpu_seconds(&self) -> Result<f64> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
+        // The name, in parentheses, may have spaces; user and system time are fields 14 and 15.
+        let after = text.rsplit_once(')').map_or("", |(_, after)| after);
+        let ticks: u64 =
+            after.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
+        // USER_HZ, which is 100 wherever Linux runs.
+        Ok(ticks as f64 / 100.0)
     }
 
     fn try_wait(&mut self) -> Result<Option<std::process::ExitStatus>> {

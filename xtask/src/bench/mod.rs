@@ -1,112 +1,97 @@
-//! `cargo xtask bench`: what system calls cost more while the agent watches the whole host.
+//! `cargo xtask bench`: what the agent costs, and how much it bears.
 //!
-//! Bare and watched runs alternate, because a machine's speed drifts by more than what is measured.
-//! The loop has a CPU to itself and the agent has the others. Raw numbers are kept, nothing fails
-//! on a timing: a budget that is missed is printed, and judged by people.
+//! Every measurement is a file; all give a table, which `--update-docs` puts into the documents.
+//! Loads and agents end with their guards, also where a measurement fails.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use clap::Args;
-use serde::Serialize;
-use serde_json::Value;
+use clap::{Args, ValueEnum};
 
 use crate::sh;
-use agent::Agent;
-use report::Row;
-use workload::{Kind, Measured};
 
 mod agent;
+mod compile;
+mod drain;
+mod engine;
+pub(crate) mod load;
 mod report;
+mod scale;
 mod stats;
+mod syscalls;
+mod table;
 pub(crate) mod workload;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How many rounds of one bare and one watched run
+    /// What to measure
+    #[arg(value_enum, default_value_t = What::Syscalls)]
+    what: What,
+    /// Rounds of one bare and one watched run (syscalls; compile: at least 5)
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Where the raw numbers go (default: target/bench/syscalls.json)
+    /// How long each load is watched (default: 10; scale: 20)
+    #[arg(long)]
+    seconds: Option<u32>,
+    /// An agent that is built already
+    #[arg(long, value_name = "FILE")]
+    agent: Option<PathBuf>,
+    /// Where the raw numbers of syscalls go (default: target/bench/syscalls.json)
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Put the table between its markers in README.md or docs/benchmarks.md
+    #[arg(long)]
+    update_docs: bool,
 }
 
-/// One bare run and one with the agent, by kind of system call.
-#[derive(Serialize)]
-struct Round {
-    bare: Vec<Measured>,
-    agent: Vec<Measured>,
-    /// How the agent attached, as its header says.
-    attach: Value,
-    events_seen: Option<u64>,
-    events_lost: Option<u64>,
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// What a system call costs more
+    Syscalls,
+    /// The most events a second without loss
+    Drain,
+    /// Events a second in a replay
+    Engine,
+    /// The agent's memory and CPU by processes, mappings and descriptors
+    Scale,
+    /// How much longer a build takes
+    Compile,
 }
 
-#[derive(Serialize)]
-struct Results<'a> {
-    kernel: String,
-    cpus: usize,
-    rounds: &'a [Round],
-    summary: &'a [Row],
+impl What {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Syscalls => "syscalls",
+            Self::Drain => "drain",
+            Self::Engine => "engine",
+            Self::Scale => "scale",
+            Self::Compile => "compile",
+        }
+    }
 }
 
 pub(crate) fn bench(options: &Options) -> Result<()> {
     if !sh::is_root() {
         bail!("only root may load programs into the kernel; run: sudo -E cargo xtask bench");
     }
-    let program = sh::build_agent()?;
+    let program = match &options.agent {
+        Some(agent) => agent.clone(),
+        None => sh::build_agent()?,
+    };
     let dir = sh::target_dir()?.join("bench");
     fs::create_dir_all(&dir).with_context(|| format!("failed to create {}", dir.display()))?;
-    let cpus = std::thread::available_parallelism().context("failed to count the CPUs")?.get();
-    // The agent inherits this; the loop then goes to the CPU left free.
-    let cpu = workload::measured_cpu()?;
-    workload::stay_off(cpu)?;
-
-    let mut rounds = Vec::new();
-    for round in 1..=options.runs {
-        println!("bench: round {round} of {}", options.runs);
-        rounds.push(measure_round(cpu, &program, &dir)?);
+    let seconds = |default: u32| f64::from(options.seconds.unwrap_or(default));
+    let table = match options.what {
+        What::Syscalls => syscalls::run(&program, &dir, options.runs, options.json.as_deref())?,
+        What::Drain => drain::run(&program, &dir, seconds(10))?,
+        What::Engine => engine::run(&program, &dir, seconds(10))?,
+        What::Scale => scale::run(&program, &dir, seconds(20))?,
+        What::Compile => compile::run(&program, &dir, options.runs)?,
+    };
+    println!("\n{table}");
+    if options.update_docs {
+        table.update_docs(options.what.name())?;
     }
-    let rows: Vec<Row> = Kind::ALL.iter().filter_map(|&kind| Row::of(kind, &rounds)).collect();
-    report::print(&rows, &rounds);
-
-    let file = options.json.clone().unwrap_or_else(|| dir.join("syscalls.json"));
-    let kernel = sh::output(Command::new("uname").arg("-r"))?.trim().to_owned();
-    let results = Results { kernel, cpus, rounds: &rounds, summary: &rows };
-    fs::write(&file, serde_json::to_string_pretty(&results)? + "\n")
-        .with_context(|| format!("failed to write {}", file.display()))?;
-    println!("raw numbers in {}", file.display());
     Ok(())
-}
-
-fn measure_round(cpu: usize, program: &Path, dir: &Path) -> Result<Round> {
-    let bare = measure_all(cpu)?;
-    let agent = Agent::start(program, dir)?;
-    let watched = measure_all(cpu)?;
-    let counted = agent.stop()?;
-    Ok(Round {
-        bare,
-        agent: watched,
-        attach: counted.attach,
-        events_seen: counted.events_seen,
-        events_lost: counted.events_lost,
-    })
-}
-
-fn measure_all(cpu: usize) -> Result<Vec<Measured>> {
-    Kind::ALL.into_iter().map(|kind| measure(kind, cpu)).collect()
-}
-
-/// Runs the loop for one kind in a process of its own.
-fn measure(kind: Kind, cpu: usize) -> Result<Measured> {
-    let this = env::current_exe().context("failed to find this program's own file")?;
-    let count = kind.default_count().to_string();
-    let mut command = Command::new(this);
-    command.args(["bench-loop", kind.name(), &count, "--cpu", &cpu.to_string()]);
-    let line = sh::output(&mut command)?;
-    serde_json::from_str(&line)
-        .with_context(|| format!("`{}` printed {line:?}", sh::quoted(&command)))
 }

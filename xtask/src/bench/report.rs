@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 
-use super::Round;
 use super::stats::median;
+use super::syscalls::Round;
+use super::table::Table;
 use super::workload::Kind;
 
 /// Extra nanoseconds that a traced system call may cost by tracepoint, without a stack.
@@ -95,6 +96,25 @@ pub(super) fn print(rows: &[Row], rounds: &[Round]) {
         count(|round| round.events_lost),
         rounds.len()
     );
+}
+
+/// The same for the documents, in whole nanoseconds.
+pub(super) fn table(rows: &[Row], rounds: &[Round]) -> Table {
+    let whole = |ns: f64| format!("{ns:.0}");
+    let cells = |row: &Row| {
+        let figures = [row.bare_ns, row.agent_ns, row.extra_ns, row.budget_ns].map(whole);
+        std::iter::once(row.label().to_owned()).chain(figures).collect()
+    };
+    let sum = |value: fn(&Round) -> Option<u64>| rounds.iter().filter_map(value).sum::<u64>();
+    let (seen, lost) = (sum(|round| round.events_seen), sum(|round| round.events_lost));
+    Table {
+        heading: vec!["ns a call", "bare", "with the agent", "extra a call", "budget"],
+        rows: rows.iter().map(cells).collect(),
+        notes: vec![format!(
+            "Medians of {} rounds in turns; {seen} events, {lost} lost.",
+            rounds.len()
+        )],
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,190 @@
+//! What the agent is measured against: one program that makes events, or holds things, and ends
+//! with whoever started it (`cargo xtask bench-load`).
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Subcommand};
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::sh;
+
+const PAGE: usize = 4096;
+/// Room for what a load has open besides what it is to hold.
+pub(super) const OWN_DESCRIPTORS: u64 = 64;
+/// Calls between two looks at the clock.
+const BATCH: u64 = 64;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Subcommand)]
+enum Kind {
+    /// Map and unmap a page in each of so many threads; says how many pairs that were
+    Storm { threads: usize, seconds: f64, pairs_per_second: u64 },
+    /// Map and unmap, and start programs, for so long
+    Mixed { seconds: f64 },
+    /// So many processes that do nothing
+    Processes { count: u64 },
+    /// So many mappings that the kernel cannot join
+    Mappings { count: u64 },
+    /// So many descriptors of one file
+    Descriptors { count: u64 },
+}
+
+/// A running load; killed when dropped.
+pub(super) struct Load {
+    child: Child,
+    /// Its end tells the load to go.
+    _stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Load {
+    pub(super) fn start(arguments: &[String]) -> Result<Self> {
+        let this = std::env::current_exe().context("failed to find this program's own file")?;
+        let mut command = Command::new(this);
+        command.arg("bench-load").args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child =
+            command.spawn().with_context(|| format!("failed to run {}", sh::quoted(&command)))?;
+        let stdout = child.stdout.take().context("the load has no output")?;
+        let stdin = child.stdin.take();
+        Ok(Self { child, _stdin: stdin, stdout: BufReader::new(stdout) })
+    }
+
+    /// Waits for a line: that everything is held, or how much was done.
+    pub(super) fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).context("failed to read from the load")?;
+        if line.is_empty() {
+            bail!("the load failed; see above");
+        }
+        Ok(line.trim().to_owned())
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        // Both fail only where it has already ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    match options.kind {
+        Kind::Storm { threads, seconds, pairs_per_second } => {
+            say(&storm(threads, Duration::from_secs_f64(seconds), pairs_per_second)?.to_string())
+        }
+        Kind::Mixed { seconds } => mixed(Duration::from_secs_f64(seconds)),
+        Kind::Processes { count } => {
+            (0..count).try_for_each(|_| idle_child())?;
+            hold()
+        }
+        Kind::Mappings { count } => {
+            (0..count).try_for_each(|index| map(index % 2 == 0).map(drop))?;
+            hold()
+        }
+        Kind::Descriptors { count } => descriptors(count),
+    }
+}
+
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("nobody listens to the load")
+}
+
+/// Until whoever started this closes its end of the pipe, or is no more.
+fn hold() -> Result<()> {
+    say("ready")?;
+    let mut nothing = Vec::new();
+    std::io::stdin().read_to_end(&mut nothing).context("failed to wait")?;
+    Ok(())
+}
+
+/// Maps a page; neighbours of different protection stay apart.
+fn map(writable: bool) -> Result<*mut libc::c_void> {
+    let protection = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: the kernel chooses the place, so no memory in use is replaced.
+    let page = unsafe { libc::mmap(std::ptr::null_mut(), PAGE, protection, flags, -1, 0) };
+    if page == libc::MAP_FAILED {
+        bail!("mmap of one page failed: {}", std::io::Error::last_os_error());
+    }
+    Ok(page)
+}
+
+fn map_and_unmap(times: u64) -> Result<()> {
+    for _ in 0..times {
+        let page = map(true)?;
+        // SAFETY: the page was mapped one line up and nothing points into it.
+        unsafe { libc::munmap(page, PAGE) };
+    }
+    Ok(())
+}
+
+/// Pairs made; all threads together make `pairs_per_second`, or what they can where that is 0.
+fn storm(threads: usize, length: Duration, pairs_per_second: u64) -> Result<u64> {
+    let rate = pairs_per_second as f64 / threads as f64;
+    let one = move || -> Result<u64> {
+        let started = Instant::now();
+        let mut pairs = 0;
+        while started.elapsed() < length {
+            map_and_unmap(BATCH)?;
+            pairs += BATCH;
+            if pairs_per_second > 0 {
+                let due = Duration::from_secs_f64(pairs as f64 / rate);
+                thread::sleep(due.saturating_sub(started.elapsed()));
+            }
+        }
+        Ok(pairs)
+    };
+    let running: Vec<_> = (0..threads).map(|_| thread::spawn(one)).collect();
+    let mut pairs = 0;
+    for thread in running {
+        let Ok(made) = thread.join() else { bail!("a thread of the load panicked") };
+        pairs += made?;
+    }
+    Ok(pairs)
+}
+
+fn mixed(length: Duration) -> Result<()> {
+    let memory = thread::spawn(move || storm(1, length, 0));
+    let started = Instant::now();
+    while started.elapsed() < length {
+        sh::run(&mut Command::new("true"))?;
+    }
+    let Ok(pairs) = memory.join() else { bail!("a thread of the load panicked") };
+    say(&pairs?.to_string())
+}
+
+/// A child that sleeps until its parent ends.
+fn idle_child() -> Result<()> {
+    // SAFETY: this process has one thread, and the child only makes system calls.
+    match unsafe { libc::fork() } {
+        -1 => bail!("fork failed: {}", std::io::Error::last_os_error()),
+        // SAFETY: prctl and pause take no memory of ours, _exit does not return.
+        0 => unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            libc::pause();
+            libc::_exit(0)
+        },
+        _ => Ok(()),
+    }
+}
+
+fn descriptors(count: u64) -> Result<()> {
+    let wanted = count + OWN_DESCRIPTORS;
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, wanted)
+        .context("failed to set the limit of open files")?;
+    let file = std::fs::File::open("/dev/null").context("failed to open /dev/null")?;
+    let copies: std::io::Result<Vec<_>> = (0..count).map(|_| file.try_clone()).collect();
+    let _copies = copies.context("failed to copy a descriptor")?;
+    hold()
+}

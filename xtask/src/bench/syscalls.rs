@@ -1,0 +1,92 @@
+//! `bench syscalls`: what system calls cost more while the agent watches the whole host.
+//!
+//! Bare and watched runs alternate, because a machine's speed drifts by more than what is measured.
+//! The loop has a CPU to itself and the agent has the others. Raw numbers are kept, nothing fails
+//! on a timing: a budget that is missed is printed, and judged by people.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::agent::Agent;
+use super::report::{self, Row};
+use super::table::Table;
+use super::workload::{self, Kind, Measured};
+use crate::sh;
+
+/// One bare run and one with the agent, by kind of system call.
+#[derive(Serialize)]
+pub(super) struct Round {
+    pub(super) bare: Vec<Measured>,
+    pub(super) agent: Vec<Measured>,
+    /// How the agent attached, as its header says.
+    pub(super) attach: Value,
+    pub(super) events_seen: Option<u64>,
+    pub(super) events_lost: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Results<'a> {
+    kernel: String,
+    cpus: usize,
+    rounds: &'a [Round],
+    summary: &'a [Row],
+}
+
+/// Measures, prints and keeps everything; the table for the documents is returned.
+pub(super) fn run(program: &Path, dir: &Path, runs: u32, json: Option<&Path>) -> Result<Table> {
+    let cpus = std::thread::available_parallelism().context("failed to count the CPUs")?.get();
+    // The agent inherits this; the loop then goes to the CPU left free.
+    let cpu = workload::measured_cpu()?;
+    workload::stay_off(cpu)?;
+
+    let mut rounds = Vec::new();
+    for round in 1..=runs {
+        println!("bench: round {round} of {runs}");
+        rounds.push(measure_round(cpu, program, dir)?);
+    }
+    let rows: Vec<Row> = Kind::ALL.iter().filter_map(|&kind| Row::of(kind, &rounds)).collect();
+    report::print(&rows, &rounds);
+
+    let file = json.map_or_else(|| dir.join("syscalls.json"), Path::to_owned);
+    let kernel = sh::output(Command::new("uname").arg("-r"))?.trim().to_owned();
+    let results = Results { kernel, cpus, rounds: &rounds, summary: &rows };
+    fs::write(&file, serde_json::to_string_pretty(&results)? + "\n")
+        .with_context(|| format!("failed to write {}", file.display()))?;
+    println!("raw numbers in {}", file.display());
+    Ok(report::table(&rows, &rounds))
+}
+
+fn measure_round(cpu: usize, program: &Path, dir: &Path) -> Result<Round> {
+    let bare = measure_all(cpu)?;
+    let agent = Agent::start(program, dir, &[])?;
+    let watched = measure_all(cpu)?;
+    let counted = agent.stop()?;
+    Ok(Round {
+        bare,
+        agent: watched,
+        attach: counted.attach,
+        events_seen: counted.events_seen,
+        events_lost: counted.events_lost,
+    })
+}
+
+fn measure_all(cpu: usize) -> Result<Vec<Measured>> {
+    Kind::ALL.into_iter().map(|kind| measure(kind, cpu)).collect()
+}
+
+/// Runs the loop for one kind in a process of its own.
+fn measure(kind: Kind, cpu: usize) -> Result<Measured> {
+    let this = env::current_exe().context("failed to find this program's own file")?;
+    let count = kind.default_count().to_string();
+    let mut command = Command::new(this);
+    command.args(["bench-loop", kind.name(), &count, "--cpu", &cpu.to_string()]);
+    let line = sh::output(&mut command)?;
+    serde_json::from_str(&line)
+        .with_context(|| format!("`{}` printed {line:?}", sh::quoted(&command)))
+}
