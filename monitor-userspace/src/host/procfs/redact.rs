@@ -270,7 +270,7 @@ mod tests {
         #[test]
         fn a_planted_secret_never_survives(
             secret in "[0-9][A-Za-z0-9]{23}",
-            name in "(DB_)?(password|PASSWD|Token|client-secret|api_key|APIKEY|access.key|\
+            name in "(DB_)?(password|PASSWD|Token|client-secret|api_key|APIKEY|access[._-]key|\
                      private_key|credentials|auth|PWD)",
             form in 0_usize..14,
             before in "[a-z/. -]{0,20}",
