@@ -16,7 +16,7 @@ use crate::{
 
 /// include/uapi/linux/close_range.h
 const CLOSE_RANGE_UNSHARE: u64 = 2;
-const CLOSE_RANGE_CLOEXEC: u64 = 4;
+const CLOSE_RANGE_CLOEXEC: u32 = 4;
 /// include/uapi/asm-generic/fcntl.h and include/uapi/linux/fcntl.h
 const F_DUPFD: u32 = 0;
 const F_DUPFD_CLOEXEC: u32 = 1030;
@@ -65,8 +65,8 @@ fn try_close(ctx: &TracePointContext) -> Result<(), i64> {
 #[tracepoint]
 pub(crate) fn descriptor_close_range_enter(ctx: TracePointContext) -> u32 {
     let (first, last) = (argument(&ctx, 0) as u32, argument(&ctx, 1) as u32);
-    // Other flags close nothing now, or another table's, or are refused.
-    if argument(&ctx, 2) as u32 == 0 && first <= last {
+    // With CLOEXEC nothing is closed yet; with UNSHARE another table's are; others are refused.
+    if argument(&ctx, 2) as u32 & !CLOSE_RANGE_CLOEXEC == 0 && first <= last {
         on_enter::<3>(&ctx, EventKind::CloseRange);
     }
     0
@@ -76,8 +76,7 @@ pub(crate) fn descriptor_close_range_enter(ctx: TracePointContext) -> u32 {
 #[tracepoint]
 pub(crate) fn descriptor_close_range_exit(ctx: TracePointContext) -> u32 {
     let is_wanted = |args: &Arguments, result| {
-        let flags = args.arg2();
-        result == 0 && flags & CLOSE_RANGE_UNSHARE != 0 && flags & CLOSE_RANGE_CLOEXEC == 0
+        result == 0 && args.arg2() & CLOSE_RANGE_UNSHARE != 0
     };
     on_exit_if(&ctx, EventKind::CloseRange, is_wanted, |_, args, _| {
         Ok(Call::new([args.arg0(), args.arg1(), args.arg2(), 0]))

@@ -65,7 +65,7 @@ fn container(parts: &[&str], at: usize) -> Option<String> {
         Some(name)
     } else if let Some(unit) = part.strip_prefix("systemd-nspawn@") {
         unit.strip_suffix(".service")
-    } else if parent == "machine.slice" && part.ends_with(".scope") {
+    } else if parent == "machine.slice" && part != name {
         name.strip_prefix("machine-")
     } else {
         None
@@ -102,8 +102,8 @@ mod tests {
     const UID: &str = "2c48913c-b29f-4fe9-b7ab-1d4f2b7a3e11";
 
     fn placed(path: &str) -> (Option<String>, Option<String>, Option<String>) {
-        let path =
-            path.replace("ID", ID).replace("U_D", &UID.replace('-', "_")).replace("UID", UID);
+        let path = path.replace("U_D", &UID.replace('-', "_"));
+        let path = path.replace("UID", UID).replace("ID", ID);
         let Placement { container, pod, unit } = place(&path);
         (container, pod, unit)
     }

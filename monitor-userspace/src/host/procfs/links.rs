@@ -134,8 +134,8 @@ mod tests {
         let inotify = "pos:\t0\nflags:\t00\ninotify wd:1f ino:9e7e sdev:800013 mask:800afce\n\
                        inotify wd:2 ino:1 sdev:1 mask:1\ninotify wd:zz\n";
         assert_eq!(inotify_watches(inotify.as_bytes()), [0x1f, 2]);
-        assert_eq!(epoll_watches(inotify.as_bytes()), [0; 0]);
-        assert_eq!(inotify_watches(b"\xff\n\n"), [0; 0]);
+        assert!(epoll_watches(inotify.as_bytes()).is_empty());
+        assert!(inotify_watches(b"\xff\n\n").is_empty());
     }
 
     #[test]
@@ -143,6 +143,6 @@ mod tests {
         let text = "ID: 1\nsignal: 60/00007fff86e452a8\nnotify: signal/pid.2634\nClockID: 0\n\
                     ID: 0\nsignal: 60/0\nnotify: none/pid.1\nClockID: 1\nID: \nID: x\n";
         assert_eq!(timer_ids(text.as_bytes()), [1, 0]);
-        assert_eq!(timer_ids(b""), [0; 0]);
+        assert!(timer_ids(b"").is_empty());
     }
 }

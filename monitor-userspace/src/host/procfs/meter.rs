@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::scratch::read_start;
 use super::stat::{kib_field, parse_statm};
-use super::{Proc, ProcError, SMALL_FILE_BYTES};
+use super::{Proc, ProcError, SMALL_FILE_BYTES, memory};
 use crate::event::{HostReading, SelfReading};
 use crate::host::clock::{boot_ns, own_cpu_ns};
 
@@ -31,7 +31,10 @@ impl Proc {
             mem_free_bytes: value("MemFree:")?,
             swap_total_bytes: value("SwapTotal:")?,
             swap_free_bytes: value("SwapFree:")?,
-            ..HostReading::default()
+            socket_buffer_bytes: self.socket_buffer_bytes(),
+            tmpfs_bytes: self.tmpfs_bytes(),
+            segments: self.segments(),
+            ..memory::parts_of(&buffer[..len])
         })
     }
 }

@@ -6,6 +6,7 @@ mod cgroup;
 mod identity;
 mod links;
 mod maps;
+mod memory;
 mod meter;
 #[cfg(test)]
 mod oracle;

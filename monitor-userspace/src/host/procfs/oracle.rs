@@ -70,3 +70,60 @@ fn a_space_is_what_the_oracle_says() {
     let first_heap = look.ranges.iter().find(|range| range.2 == Heap);
     assert_eq!(first_heap.map(|range| range.0), look.start_brk.filter(|_| heap > 0));
 }
+
+#[test]
+fn a_table_is_what_was_opened() {
+    use std::os::fd::{AsFd as _, AsRawFd as _};
+
+    use crate::event::DescriptorKind::{Epoll, Eventfd, Memfd, Pipe, Socket};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (unix, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let (pipe_out, pipe_in) = io::pipe().unwrap();
+    let event = nix::sys::eventfd::EventFd::new().unwrap();
+    let epoll = nix::sys::epoll::Epoll::new(nix::sys::epoll::EpollCreateFlags::empty()).unwrap();
+    let interest = nix::sys::epoll::EpollEvent::empty();
+    epoll.add(&event, interest).unwrap();
+    let memfd = nix::sys::memfd::memfd_create("x", nix::sys::memfd::MFdFlags::empty()).unwrap();
+    let mut scratch = Scratch::default();
+    let look = Proc::default().read_table(std::process::id(), &mut scratch).unwrap();
+    assert!(look.found && look.t0_ns <= look.t1_ns && look.timers.is_some());
+    assert!(look.open.is_sorted_by_key(|it| it.fd));
+    let of = |fd: i32| look.open.iter().find(|it| it.fd == fd as u32).unwrap();
+    let socket = of(listener.as_raw_fd()).socket.unwrap();
+    assert_eq!((socket.family, socket.socket_type, socket.tcp_state), (2, 1, 10));
+    assert!(socket.is_listener && of(listener.as_raw_fd()).kind == Socket);
+    let socket = of(unix.as_raw_fd()).socket.unwrap();
+    assert_eq!((socket.family, socket.socket_type, socket.is_listener), (1, 1, false));
+    let (ends, other) = (of(pipe_out.as_raw_fd()), of(pipe_in.as_raw_fd()));
+    assert_eq!((ends.kind, ends.inode, ends.writes), (Pipe, other.inode, false));
+    assert!(other.writes && other.inode != 0);
+    assert_eq!(of(event.as_fd().as_raw_fd()).kind, Eventfd);
+    assert_eq!(of(memfd.as_raw_fd()).kind, Memfd);
+    let watched = event.as_fd().as_raw_fd() as u32;
+    let epolls = look.open.iter().filter(|it| it.kind == Epoll);
+    assert!(epolls.into_iter().any(|it| it.watches == [watched]));
+}
+
+#[test]
+fn the_parts_of_memory_add_up() {
+    let host = Proc::default().host_reading().unwrap();
+    let total = crate::host::HostFacts::probe().unwrap().mem_total_bytes;
+    let parts = [
+        host.mem_free_bytes,
+        host.anon_bytes,
+        host.file_cache_bytes,
+        host.shmem_bytes,
+        host.slab_reclaimable_bytes,
+        host.slab_unreclaimable_bytes,
+        host.kernel_stack_bytes,
+        host.page_table_bytes,
+        host.percpu_bytes,
+        host.vmalloc_bytes,
+        host.hugetlb_bytes,
+        host.other_kernel_bytes,
+    ];
+    let rest = total as f64 - parts.iter().sum::<u64>() as f64;
+    // What drivers take has no line; a host with large ones may hide more than this.
+    assert!(rest.abs() <= 0.2 * total as f64, "{rest} of {total}");
+}

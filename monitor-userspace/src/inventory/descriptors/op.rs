@@ -6,6 +6,9 @@ use crate::event::{Body, Call, DescriptorKind, EventKind, SocketFacts};
 const EPOLL_CTL_ADD: u64 = 1;
 const EPOLL_CTL_DEL: u64 = 2;
 
+/// include/uapi/linux/close_range.h
+const CLOSE_RANGE_CLOEXEC: u64 = 4;
+
 /// A change of a descriptor table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FdOp {
@@ -121,6 +124,8 @@ fn of_call(call: &Call) -> [Option<FdOp>; 2] {
             };
             [(first as u32 != made).then_some(copy), None]
         }
+        // With CLOEXEC they are closed by exec only.
+        EventKind::CloseRange if third & CLOSE_RANGE_CLOEXEC != 0 => [None, None],
         EventKind::CloseRange => {
             [Some(FdOp::Close { first: first as u32, last: second as u32 }), None]
         }
