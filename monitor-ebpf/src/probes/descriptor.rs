@@ -75,9 +75,8 @@ pub(crate) fn descriptor_close_range_enter(ctx: TracePointContext) -> u32 {
 /// The caller closed descriptors of a table that it got with the same call.
 #[tracepoint]
 pub(crate) fn descriptor_close_range_exit(ctx: TracePointContext) -> u32 {
-    let is_wanted = |args: &Arguments, result| {
-        result == 0 && args.arg2() & CLOSE_RANGE_UNSHARE != 0
-    };
+    let is_wanted =
+        |args: &Arguments, result| result == 0 && args.arg2() & CLOSE_RANGE_UNSHARE != 0;
     on_exit_if(&ctx, EventKind::CloseRange, is_wanted, |_, args, _| {
         Ok(Call::new([args.arg0(), args.arg1(), args.arg2(), 0]))
     });

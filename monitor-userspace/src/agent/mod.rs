@@ -32,6 +32,9 @@ const ALL_LINES: Duration = Duration::from_millis(300);
 /// How long it is given after that for what is not events.
 const LAST_LINES: Duration = Duration::from_millis(300);
 
+/// How long a command waits at its gate for what it inherits to be read.
+const SEED_LIMIT: Duration = Duration::from_millis(500);
+
 /// A run, ready to go.
 #[derive(Debug)]
 pub struct Run {
@@ -78,6 +81,7 @@ impl Run {
                 outlet.take(&output);
             });
         let requests = reader::spawn(post.clone())?;
+        let (ready, known) = tokio::sync::oneshot::channel();
         let pump = Pump::new(pump::Parts {
             engine,
             outlet,
@@ -87,6 +91,7 @@ impl Run {
             kernel: self.kernel,
             start: self.start,
             kernel_log: self.kernel_log,
+            ready,
         })?;
         let (done, mut finished) = tokio::sync::oneshot::channel();
         thread::Builder::new()
@@ -94,17 +99,11 @@ impl Run {
             .spawn(move || done.send(pump.run(fail_on)))
             .context("start the engine thread")?;
         let child_post = post.clone();
-        let waiter = self.gate.map(|gate| {
-            gate.release(move |status| {
-                child_post.send(Mail::CommandExit(status));
-            })
-        });
-        let time_is_up = async {
-            match self.duration {
-                Some(duration) => tokio::time::sleep(duration).await,
-                None => std::future::pending().await,
-            }
+        let waiter = match self.gate {
+            Some(gate) => Some(release(gate, known, child_post).await),
+            None => None,
         };
+        let time_is_up = after(self.duration);
         let early = tokio::select! {
             ended = &mut finished => Some(ended),
             _ = interrupt.recv() => None,
@@ -124,6 +123,25 @@ impl Run {
         }
         Ok(outcome)
     }
+}
+
+/// Waits as long as the run is to last.
+async fn after(duration: Option<Duration>) {
+    match duration {
+        Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Lets the command go once it is known what it inherits. A host too busy to answer does not keep it
+/// waiting for ever.
+async fn release(
+    gate: Gate,
+    known: tokio::sync::oneshot::Receiver<()>,
+    post: mail::Post,
+) -> child::Released {
+    let _ = tokio::time::timeout(SEED_LIMIT, known).await;
+    gate.release(move |status| post.send(Mail::CommandExit(status)))
 }
 
 fn open_recording(path: &PathBuf) -> Result<RecordingWriter<io::BufWriter<File>>> {

@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tokio::sync::oneshot;
 
 use super::{
     Outcome, Outlet,
@@ -49,6 +50,8 @@ pub(super) struct Parts {
     pub(super) kernel: Option<Kernel>,
     pub(super) start: Start,
     pub(super) kernel_log: bool,
+    /// Told when it is known what the waiting command holds.
+    pub(super) ready: oneshot::Sender<()>,
 }
 
 /// The engine thread's state.
@@ -59,6 +62,7 @@ pub(super) struct Pump {
     requests: SyncSender<Vec<Request>>,
     recorder: Option<RecordingWriter<io::BufWriter<File>>>,
     source: Option<Source>,
+    ready: Option<oneshot::Sender<()>>,
     decode_errors: u64,
     next_tick_ns: u64,
     is_stopping: bool,
@@ -76,6 +80,7 @@ impl Pump {
             requests: parts.requests,
             recorder: parts.recorder,
             source,
+            ready: Some(parts.ready),
             decode_errors: 0,
             next_tick_ns: 0,
             is_stopping: false,
@@ -91,6 +96,12 @@ impl Pump {
             let drained = self.drain(DRAIN);
             self.flush_kernel_log();
             self.read_mail();
+            if self.engine.knows_command()
+                && let Some(ready) = self.ready.take()
+            {
+                // Nobody waits any more when it took too long.
+                let _ = ready.send(());
+            }
             let now_ns = clock::boot_ns();
             if now_ns >= self.next_tick_ns {
                 self.next_tick_ns = now_ns + TICK_NS;

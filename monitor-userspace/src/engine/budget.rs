@@ -3,7 +3,10 @@
 //! largest spaces, of which only totals are kept from then on. A total is never lost.
 
 use super::Engine;
-use crate::inventory::{Mappings, Object, Space};
+use crate::{
+    inventory::{Mappings, Object, Space, Table},
+    rule::Growths,
+};
 
 /// How often the memory is added up.
 const CHECK_NS: u64 = 5_000_000_000;
@@ -19,8 +22,8 @@ impl Engine {
     /// processes share count for each of them.
     pub(super) fn inventory_bytes(&self) -> usize {
         let ranges: usize = self.table.spaces().map(Space::ranges).sum();
-        let descriptors: usize = self.tables.iter().map(|table| table.len()).sum();
-        let growths: usize = self.growths.values().map(|growths| growths.memory_bytes()).sum();
+        let descriptors: usize = self.tables.iter().map(Table::len).sum();
+        let growths: usize = self.growths.values().map(Growths::memory_bytes).sum();
         ranges * Mappings::RANGE_BYTES
             + descriptors * DESCRIPTOR_BYTES
             + self.tables.objects().len() * size_of::<Option<Object>>()

@@ -52,11 +52,11 @@ impl Engine {
             Body::Call(ref call) => self.on_call(event, call, stack),
             Body::Close { .. } => self.on_resource(event, stack),
             Body::TcpState(ref change) => {
-                self.tables.set_tcp_state(change.inode, change.new_state as u8);
+                let state = change.new_state as u8;
+                self.tables.set_tcp_state(change.inode, state, event.at_ns);
             }
-            Body::Stack(_) => {}
-            // The line is printed while the process is still known.
-            Body::Exit { .. } => {}
+            // The line is printed while the process is still known; a stack was taken above.
+            Body::Exit { .. } | Body::Stack(_) => {}
         }
         self.print(event, heap_change, frames.as_deref(), out);
         if is_let_go {

@@ -107,7 +107,7 @@ impl Engine {
             stacks: facts.stacks,
             max_memory_bytes: facts.max_memory_bytes,
         }));
-        Self {
+        let mut engine = Self {
             clock,
             comm: comm.into_regex(),
             table: ProcessTable::default(),
@@ -131,7 +131,19 @@ impl Engine {
             resolved: Vec::new(),
             worst: None,
             facts,
+        };
+        // It waits to be let go: what it inherits can be read in peace.
+        if let Some(pid) = engine.facts.command_pid {
+            let now_ns = engine.facts.started_ns;
+            engine.discover(pid, "", 0, now_ns, crate::inventory::SpaceKey::provisional(pid));
         }
+        engine
+    }
+
+    /// Whether it is known what the command of `--` holds before it is let go; true without one.
+    pub fn knows_command(&self) -> bool {
+        let is_known = |pid| self.tables.of(pid).is_none_or(crate::inventory::Table::is_seeded);
+        self.facts.command_pid.is_none_or(is_known)
     }
 
     /// Takes one input.

@@ -21,7 +21,7 @@ impl Engine {
                 return;
             }
         }
-        let who = self.maker(event);
+        let who = maker(event);
         for op in fd_ops(&event.body).into_iter().flatten() {
             if self.tables.apply(who, event.at_ns, op, stack) == Applied::Collided {
                 self.counts.collisions += 1;
@@ -40,7 +40,7 @@ impl Engine {
     /// Gives a forked child its table.
     pub(super) fn fork_table(&mut self, event: &Event, child: u32, is_traced: bool) {
         let Body::Fork { child_files, ref open, .. } = event.body else { return };
-        let maker = Maker { is_followed: is_traced, ..self.maker(event) };
+        let maker = Maker { is_followed: is_traced, ..maker(event) };
         self.tables.fork(maker, child, child_files, open, event.at_ns);
         self.seed_table_if_named(child, event.at_ns);
     }
@@ -49,10 +49,6 @@ impl Engine {
     pub(super) fn exec_table(&mut self, event: &Event, open: &OpenSet) {
         self.tables.exec(event.pid, event.files, open, event.at_ns);
         self.seed_table_if_named(event.pid, event.at_ns);
-    }
-
-    fn maker(&self, event: &Event) -> Maker {
-        Maker { pid: event.pid, tid: event.tid, files: event.files, is_followed: true }
     }
 
     /// What the user asked for by name is read at once, so that its events count from the start.
@@ -91,4 +87,8 @@ impl Engine {
             self.seed_table_if_named(pid, reading.t1_ns);
         }
     }
+}
+
+fn maker(event: &Event) -> Maker {
+    Maker { pid: event.pid, tid: event.tid, files: event.files, is_followed: true }
 }

@@ -12,6 +12,7 @@ impl Engine {
         self.snapshot_at(pid, self.now_ns, is_final)
     }
 
+    #[expect(clippy::too_many_lines, reason = "one line for each field of a snapshot")]
     pub(super) fn snapshot_at(&self, pid: u32, at_ns: u64, is_final: bool) -> Option<Snapshot> {
         let process = self.table.get(pid)?;
         let space = self.table.space_of(pid)?;
@@ -19,7 +20,7 @@ impl Engine {
         let detail = reading.and_then(|reading| reading.detail);
         let rollup = reading.and_then(|reading| reading.rollup);
         let held = |class| space.totals().map(|totals| totals.get(class));
-        let has_events = self.facts.privilege == Privilege::Full;
+        let has_events = self.facts.privilege == Privilege::Full && !space.is_coarse();
         let identity = process.identity.as_deref().cloned().unwrap_or_default();
         let counts = self.tables.counts(pid);
         let kind = |kind| counts.map(|counts| counts.get(kind));
@@ -36,7 +37,7 @@ impl Engine {
             unit: identity.unit,
             container: identity.container,
             pod: identity.pod,
-            source: if has_events && !space.is_coarse() { Source::Events } else { Source::Proc },
+            source: if has_events { Source::Events } else { Source::Proc },
             rss_bytes: reading.map(|reading| reading.rss_bytes),
             rss_anon_bytes: reading.map(|reading| reading.rss_anon_bytes),
             rss_file_bytes: detail.map(|detail| detail.rss_file_bytes),

@@ -19,7 +19,13 @@ fn seeded(ranges: &[(u64, u64, MappingClass)]) -> Space {
 }
 
 fn map(start: u64, end: u64) -> MemOp {
-    MemOp::Map { start: start * P, end: end * P, class: Anonymous, replaces: false }
+    MemOp::Map {
+        start: start * P,
+        end: end * P,
+        class: Anonymous,
+        replaces: false,
+        origin: Origin::Unknown,
+    }
 }
 
 #[test]
@@ -93,7 +99,7 @@ fn mmap(length: u64, flags: u32, result: i64) -> Option<(u64, u64)> {
         file: FileKind::None,
         result,
     };
-    match mem_op(&body, &facts())? {
+    match mem_op(&body, &facts(), &Segments::default(), 0)? {
         MemOp::Map { start, end, .. } => Some((start, end)),
         other => panic!("{other:?}"),
     }
@@ -118,7 +124,7 @@ fn failed_calls_and_ranges_that_grow_down_change_nothing() {
     assert_eq!(mmap(P, private | MAP_GROWSDOWN, 0x10_0000), None);
     // The end of no range, so that nothing overflows.
     let nothing = Body::Mremap { old_addr: P, old_length: P, new_length: 0, flags: 1, result: -22 };
-    assert_eq!(mem_op(&nothing, &facts()), None);
+    assert_eq!(mem_op(&nothing, &facts(), &Segments::default(), 0), None);
 }
 
 #[test]
@@ -126,7 +132,7 @@ fn an_mremap_of_length_zero_or_dontunmap_keeps_its_source() {
     let keeps = |old_length: u64, flags: u64| {
         let body =
             Body::Mremap { old_addr: P, old_length, new_length: P, flags, result: 8 * P as i64 };
-        match mem_op(&body, &facts()) {
+        match mem_op(&body, &facts(), &Segments::default(), 0) {
             Some(MemOp::Remap { keeps_source, .. }) => keeps_source,
             other => panic!("{other:?}"),
         }

@@ -77,7 +77,12 @@ pub fn wait_until_right(agent: &Agent, truth: &BTreeMap<u32, Truth>, limit: Dura
     let end = Instant::now() + limit;
     loop {
         let wrong = |(pid, truth): (&u32, &Truth)| {
-            let last = agent.last_snapshot(*pid).unwrap_or_default();
+            let Some(last) = agent.last_snapshot(*pid) else {
+                return Some(format!("{pid}: no snapshot yet"));
+            };
+            if last["heap_bytes"].is_null() || last["sockets"].is_null() {
+                return Some(format!("{pid}: not known yet"));
+            }
             let errors = truth.errors(&last);
             (!errors.is_empty()).then(|| format!("{pid}: {errors:#?} in {last}"))
         };

@@ -28,6 +28,8 @@ pub struct Object {
     pub owner: u32,
     /// Call stack of its making, 0 where none was taken.
     pub stack: u32,
+    /// When an event last told its TCP state, in nanoseconds since boot; 0 for never.
+    pub(super) state_ns: u64,
     /// Descriptors that name it, in all tables.
     pub(super) refs: u32,
     pub(super) is_watched: bool,
@@ -45,6 +47,7 @@ impl Object {
             born_ns,
             owner: 0,
             stack: 0,
+            state_ns: 0,
             refs: 0,
             is_watched: false,
         }
@@ -61,6 +64,12 @@ impl Object {
     }
 }
 
+/// How old the tables of a network namespace may be when they are read.
+const STATES_AGE_NS: u64 = 2_000_000_000;
+/// States of sockets that are not known yet: how many are kept, and how long when there are more.
+const MAX_EARLY_STATES: usize = 16_384;
+const KEEP_STATES_NS: u64 = 10_000_000_000;
+
 /// What an epoll watches: descriptor number at the time and the file behind it; `None` for files
 /// that are not followed.
 type Watch = (u32, Option<ObjectId>);
@@ -69,6 +78,8 @@ type Watch = (u32, Option<ObjectId>);
 #[derive(Debug, Default)]
 pub struct Objects {
     slots: Vec<Option<Object>>,
+    /// Last states of sockets that are not known yet, with their times.
+    early_states: FxHashMap<u64, (u64, u8)>,
     /// Whose table is being changed.
     actor: u32,
     free: Vec<ObjectId>,
@@ -118,7 +129,16 @@ impl Objects {
     /// Adds a file that was just made. One with the same inode number is known no longer by it: its
     /// end was missed.
     pub fn add(&mut self, object: Object) -> ObjectId {
-        let object = Object { owner: self.actor, ..object };
+        let mut object = Object { owner: self.actor, ..object };
+        // What was told before belongs to an earlier socket of this number, unless it came while
+        // this one was not known.
+        if object.kind == DescriptorKind::Socket
+            && let Some(&(at_ns, state)) = self.early_states.get(&object.inode)
+            && at_ns > object.born_ns
+        {
+            object.socket.state = state;
+            object.state_ns = at_ns;
+        }
         let id = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             (self.slots.len() - 1) as ObjectId
@@ -196,23 +216,61 @@ impl Objects {
         }
     }
 
-    /// What an epoll watches was read; `watched` finds the file of a descriptor number.
-    pub fn set_watches(
-        &mut self,
-        epoll: ObjectId,
-        fds: &[u32],
-        watched: impl Fn(u32) -> Option<ObjectId>,
-    ) {
+    /// What an epoll watches was read: descriptor numbers, and the files behind them where known.
+    pub fn set_watches(&mut self, epoll: ObjectId, read: &[Watch]) {
         let mut known: Vec<Watch> =
             self.epolls.remove(&epoll).unwrap_or_default().into_iter().collect();
         for &(_, object) in &known {
             self.forget_watcher(object, epoll);
         }
-        for &fd in fds {
+        for &(fd, object) in read {
             // The number may have been given to another file since: what was known is better.
             let at = known.iter().position(|(number, _)| *number == fd);
-            let object = at.map_or_else(|| watched(fd), |at| known.swap_remove(at).1);
+            let object = at.map_or(object, |at| known.swap_remove(at).1);
             self.watch(epoll, fd, object);
+        }
+    }
+
+    /// What the tables of its network namespace say of a socket, read at `read_ns` or up to a second
+    /// before. A state that an event told since is newer.
+    pub fn set_socket(
+        &mut self,
+        id: ObjectId,
+        facts: SocketFacts,
+        is_listener: bool,
+        read_ns: u64,
+    ) {
+        let Some(inode) = self.get(id).map(|object| object.inode) else { return };
+        let early = self.early_states.remove(&inode);
+        let Some(object) = self.get_mut(id) else { return };
+        let told =
+            early.or((object.state_ns > 0).then_some((object.state_ns, object.socket.state)));
+        if facts.family != 0 {
+            object.socket = facts;
+        }
+        object.is_listener |= is_listener;
+        if let Some((at_ns, state)) = told
+            && (early.is_some() || at_ns + STATES_AGE_NS > read_ns)
+        {
+            object.socket.state = state;
+            object.state_ns = at_ns;
+        }
+    }
+
+    /// A TCP socket changed its state; of one that is not known yet that is kept for a while.
+    pub fn set_tcp_state(&mut self, inode: u64, state: u8, at_ns: u64) {
+        if let Some(id) = self.find(inode, false)
+            && let Some(object) = self.get_mut(id)
+        {
+            object.socket.state = state;
+            object.state_ns = at_ns;
+            return;
+        }
+        if self.early_states.len() >= MAX_EARLY_STATES {
+            self.early_states.retain(|_, (kept_ns, _)| *kept_ns + KEEP_STATES_NS > at_ns);
+        }
+        if self.early_states.len() < MAX_EARLY_STATES {
+            self.early_states.insert(inode, (at_ns, state));
         }
     }
 
@@ -234,8 +292,8 @@ impl Objects {
     }
 
     /// What an inotify watches was read.
-    pub fn set_inotify_watches(&mut self, inotify: ObjectId, watches: &[u32]) {
-        self.inotifies.insert(inotify, watches.iter().copied().collect());
+    pub fn set_inotify_watches(&mut self, inotify: ObjectId, watches: BTreeSet<u32>) {
+        self.inotifies.insert(inotify, watches);
     }
 
     /// How many files an inotify watches.

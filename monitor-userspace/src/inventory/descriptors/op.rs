@@ -104,7 +104,7 @@ fn of_call(call: &Call) -> [Option<FdOp>; 2] {
             open(DescriptorKind::Other)
         }
         // With a descriptor given, that one is changed and none is made.
-        EventKind::Signalfd | EventKind::Signalfd4 if first as i32 == -1 => {
+        EventKind::Signalfd | EventKind::Signalfd4 if first as u32 == u32::MAX => {
             open(DescriptorKind::Other)
         }
         EventKind::Socket | EventKind::Accept | EventKind::Accept4 => {

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashMap;
+
 use super::{
     FdOp, Object, ObjectId, Objects,
     log::{FdLog, Seen},
 };
 use crate::{
-    event::{DescriptorKind, OpenSet, SocketFacts, TableReading},
+    event::{DescriptorKind, OpenSet, TableReading},
     inventory::Applied,
 };
 
@@ -110,6 +112,7 @@ impl Table {
 
     /// A copy for a forked child or a thread that leaves a shared table: those descriptors that
     /// `open` does not call closed.
+    #[must_use]
     pub fn copied(&self, open: &OpenSet, now_ns: u64, objects: &mut Objects) -> Self {
         let mut copy = Self::unseeded(now_ns);
         if !self.is_seeded {
@@ -343,7 +346,7 @@ impl Table {
         if seeding || correct {
             self.install(&merged, reading.t0_ns, objects);
             if seeding || !was_busy {
-                self.install_details(&merged, objects);
+                self.install_details(&merged, reading.t0_ns, objects);
             }
             self.is_seeded = true;
             self.is_exact = true;
@@ -377,6 +380,7 @@ impl Table {
     /// Makes the descriptors those that were seen; files that are known keep their births.
     fn install(&mut self, merged: &BTreeMap<u32, Seen>, read_ns: u64, objects: &mut Objects) {
         let mut old = std::mem::take(&mut self.open);
+        let mut by_group: FxHashMap<u32, ObjectId> = FxHashMap::default();
         for (&fd, seen) in merged {
             if seen.kind == DescriptorKind::File {
                 continue;
@@ -384,10 +388,12 @@ impl Table {
             let known = old.get(&fd).copied().filter(|&id| Self::is_same(id, seen, objects));
             if let Some(id) = known {
                 old.remove(&fd);
+                by_group.insert(seen.group, id);
                 self.open.insert(fd, id);
                 continue;
             }
-            let found = objects.find(seen.inode, seen.writes);
+            let copy = by_group.get(&seen.group).copied();
+            let found = copy.or_else(|| objects.find(seen.inode, seen.writes));
             let id = found.unwrap_or_else(|| {
                 objects.add(Object {
                     inode: seen.inode,
@@ -395,27 +401,36 @@ impl Table {
                     ..Object::new(seen.kind, read_ns)
                 })
             });
+            by_group.insert(seen.group, id);
             objects.hold(id);
             self.open.insert(fd, id);
         }
-        old.into_values().for_each(|id| objects.release(id));
+        for id in old.into_values() {
+            objects.release(id);
+        }
     }
 
     /// Takes what a reading says of sockets and watches.
-    fn install_details(&self, merged: &BTreeMap<u32, Seen>, objects: &mut Objects) {
+    fn install_details(&self, merged: &BTreeMap<u32, Seen>, read_ns: u64, objects: &mut Objects) {
+        let by_group: FxHashMap<u32, ObjectId> =
+            self.open.iter().filter_map(|(fd, &id)| Some((merged.get(fd)?.group, id))).collect();
         for (fd, &id) in &self.open {
             let Some(seen) = merged.get(fd) else { continue };
-            let watches: Vec<u32> = seen.watches.iter().copied().collect();
             match seen.kind {
                 DescriptorKind::Epoll => {
-                    objects.set_watches(id, &watches, |fd| self.open.get(&fd).copied());
+                    let watches: Vec<_> = seen
+                        .watches
+                        .iter()
+                        .map(|(fd, group)| (*fd, by_group.get(group).copied()))
+                        .collect();
+                    objects.set_watches(id, &watches);
                 }
-                DescriptorKind::Inotify => objects.set_inotify_watches(id, &watches),
-                DescriptorKind::Socket if seen.socket != SocketFacts::default() => {
-                    if let Some(object) = objects.get_mut(id) {
-                        object.socket = seen.socket;
-                        object.is_listener = seen.is_listener;
-                    }
+                DescriptorKind::Inotify => {
+                    let watches = seen.watches.iter().map(|(watch, _)| *watch);
+                    objects.set_inotify_watches(id, watches.collect());
+                }
+                DescriptorKind::Socket => {
+                    objects.set_socket(id, seen.socket, seen.is_listener, read_ns);
                 }
                 _ => {}
             }

@@ -36,7 +36,7 @@ const MAX_OTHERS: usize = 64;
 /// All descriptor tables.
 #[derive(Debug, Default)]
 pub struct Tables {
-    tables: FxHashMap<TableKey, Table>,
+    by_key: FxHashMap<TableKey, Table>,
     uses: FxHashMap<u32, Uses>,
     objects: Objects,
 }
@@ -49,32 +49,32 @@ impl Tables {
 
     /// How many tables there are.
     pub fn len(&self) -> usize {
-        self.tables.len()
+        self.by_key.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.tables.is_empty()
+        self.by_key.is_empty()
     }
 
     /// All tables, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Table> {
-        self.tables.values()
+        self.by_key.values()
     }
 
     /// All tables, in no order.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Table> {
-        self.tables.values_mut()
+        self.by_key.values_mut()
     }
 
     /// The table /proc shows for a process.
     pub fn of(&self, pid: u32) -> Option<&Table> {
-        self.tables.get(&self.uses.get(&pid)?.main)
+        self.by_key.get(&self.uses.get(&pid)?.main)
     }
 
     /// The same, to change.
     pub fn of_mut(&mut self, pid: u32) -> Option<&mut Table> {
-        self.tables.get_mut(&self.uses.get(&pid)?.main)
+        self.by_key.get_mut(&self.uses.get(&pid)?.main)
     }
 
     /// What a process holds; `None` until its table was read.
@@ -108,7 +108,7 @@ impl Tables {
     pub fn exec(&mut self, pid: u32, files: u64, open: &OpenSet, now_ns: u64) {
         let key = TableKey(files);
         let old = self.uses.remove(&pid);
-        let mut table = match old.as_ref().and_then(|uses| self.tables.get(&uses.main)) {
+        let mut table = match old.as_ref().and_then(|uses| self.by_key.get(&uses.main)) {
             Some(old) => old.copied(open, now_ns, &mut self.objects),
             None => Table::unseeded(now_ns),
         };
@@ -148,7 +148,7 @@ impl Tables {
     /// Applies an operation that a thread did to the table at `files`.
     pub fn apply(&mut self, who: Maker, at_ns: u64, op: FdOp, stack: u32) -> Applied {
         let key = self.bind(who.pid, who.tid, who.files, at_ns);
-        let Some(table) = key.and_then(|key| self.tables.get_mut(&key)) else {
+        let Some(table) = key.and_then(|key| self.by_key.get_mut(&key)) else {
             return Applied::Waiting;
         };
         self.objects.act_for(who.pid);
@@ -161,18 +161,14 @@ impl Tables {
     }
 
     /// A TCP socket changed its state.
-    pub fn set_tcp_state(&mut self, inode: u64, state: u8) {
-        if let Some(id) = self.objects.find(inode, false)
-            && let Some(object) = self.objects.get_mut(id)
-        {
-            object.socket.state = state;
-        }
+    pub fn set_tcp_state(&mut self, inode: u64, state: u8, at_ns: u64) {
+        self.objects.set_tcp_state(inode, state, at_ns);
     }
 
     /// Takes a reading of a process's table; see [`Table::reconcile`].
     pub fn reconcile(&mut self, reading: &TableReading, correct: bool) -> bool {
         let key = self.uses.get(&reading.process.pid).map(|uses| uses.main);
-        let Some(table) = key.and_then(|key| self.tables.get_mut(&key)) else { return false };
+        let Some(table) = key.and_then(|key| self.by_key.get_mut(&key)) else { return false };
         self.objects.act_for(reading.process.pid);
         table.reconcile(reading, correct, &mut self.objects)
     }
@@ -187,12 +183,12 @@ impl Tables {
         }
         if uses.main.is_provisional() {
             let old = std::mem::replace(&mut uses.main, key);
-            if self.tables.contains_key(&key) {
+            if self.by_key.contains_key(&key) {
                 // Shared with a process that is known.
                 self.join(key, now_ns);
                 self.leave(old);
-            } else if let Some(table) = self.tables.remove(&old) {
-                self.tables.insert(key, table);
+            } else if let Some(table) = self.by_key.remove(&old) {
+                self.by_key.insert(key, table);
             }
             return Some(key);
         }
@@ -215,7 +211,7 @@ impl Tables {
 
     /// Puts a copy of a table at `key`.
     fn copy(&mut self, from: Option<TableKey>, key: TableKey, open: &OpenSet, now_ns: u64) {
-        let table = match from.and_then(|from| self.tables.get(&from)) {
+        let table = match from.and_then(|from| self.by_key.get(&from)) {
             Some(from) => from.copied(open, now_ns, &mut self.objects),
             None => Table::unseeded(now_ns),
         };
@@ -225,7 +221,7 @@ impl Tables {
     /// Puts a table in at `key`. One that was left there belongs to processes whose end was missed:
     /// the kernel has given its address to another.
     fn install(&mut self, key: TableKey, table: Table) {
-        let Some(mut stale) = self.tables.insert(key, table) else { return };
+        let Some(mut stale) = self.by_key.insert(key, table) else { return };
         stale.clear(&mut self.objects);
         let orphans: Vec<u32> = self
             .uses
@@ -245,14 +241,14 @@ impl Tables {
     }
 
     fn join(&mut self, key: TableKey, now_ns: u64) {
-        self.tables.entry(key).or_insert_with(|| Table::unseeded(now_ns)).users += 1;
+        self.by_key.entry(key).or_insert_with(|| Table::unseeded(now_ns)).users += 1;
     }
 
     fn leave(&mut self, key: TableKey) {
-        let Some(table) = self.tables.get_mut(&key) else { return };
+        let Some(table) = self.by_key.get_mut(&key) else { return };
         table.users = table.users.saturating_sub(1);
         if table.users == 0
-            && let Some(mut table) = self.tables.remove(&key)
+            && let Some(mut table) = self.by_key.remove(&key)
         {
             table.clear(&mut self.objects);
         }

@@ -320,7 +320,7 @@ fn a_state_of_tcp_finds_its_socket_and_a_listener_counts() {
     let mut world = World::new();
     world.apply(0, socket(3, 77));
     world.apply(0, socket(4, 78));
-    world.tables.set_tcp_state(77, 8);
+    world.tables.set_tcp_state(77, 8, 1);
     world.apply(0, FdOp::Listen { fd: 4 });
     let counts = world.tables.counts(0).unwrap();
     assert_eq!((counts.tcp[8], counts.tcp[7], counts.listeners), (1, 1, 1));

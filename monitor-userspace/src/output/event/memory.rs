@@ -145,8 +145,8 @@ pub(super) struct Shmctl {
     shmid: i32,
     /// What is done with it.
     command: &'static str,
-    /// Nothing: it is told at its start.
-    result: (),
+    #[serde(flatten)]
+    outcome: Outcome,
 }
 
 /// An AIO context was made.
@@ -244,7 +244,8 @@ pub(super) fn call<'a>(line: &EventLine<'a>, call: &Call) -> Option<Kind<'a>> {
             outcome: Outcome::of(result),
         }),
         EventKind::Shmctl => {
-            Kind::Shmctl(Shmctl { shmid: first as i32, command: "rmid", result: () })
+            let outcome = Outcome::made(result, 0);
+            Kind::Shmctl(Shmctl { shmid: first as i32, command: "rmid", outcome })
         }
         EventKind::IoSetup => Kind::IoSetup(IoSetup {
             addr: errno(result).is_none().then_some(Hex(second)),
