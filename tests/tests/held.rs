@@ -68,6 +68,19 @@ fn the_program_holds_something_of_every_kind() {
     assert!(sums["descriptor_objects"] > 0, "{sums:?}");
 }
 
+/// The peer's answer moves a socket from FIN_WAIT1 to FIN_WAIT2 whenever it comes, also between the
+/// program's counting and its end: both states are one here.
+fn fold_fin_wait(snapshot: &mut Value, truth: &mut Counts) {
+    const NAMES: [&str; 2] = ["fin_wait1", "fin_wait2"];
+    let states = &mut snapshot["connections"];
+    let said: u64 = NAMES.iter().filter_map(|name| states[name].as_u64()).sum();
+    (states[NAMES[0]], states[NAMES[1]]) = (0.into(), said.into());
+    let names = NAMES.map(|name| format!("connections.{name}"));
+    let true_sum: u64 = names.iter().filter_map(|name| truth.get(name)).sum();
+    truth.insert(names[0].clone(), 0);
+    truth.insert(names[1].clone(), true_sum);
+}
+
 #[test]
 fn what_a_killed_program_held_is_what_it_counted_itself() {
     require!(root, "gcc");
@@ -83,6 +96,10 @@ fn what_a_killed_program_held_is_what_it_counted_itself() {
         let (truth, totals) = truth(&counted, &maps);
         let last = run.of_type("snapshot").filter(|line| line["final"] == true).last();
         let last = last.unwrap_or_else(|| panic!("seed {seed}: no final snapshot: {}", run.stderr));
+        let mut last = last.clone();
+        let mut truth = truth;
+        fold_fin_wait(&mut last, &mut truth);
+        let last = &last;
         let differences = differences(last, &truth);
         assert!(differences.is_empty(), "seed {seed}: {differences:#?} in {last}");
         assert_eq!(Totals::of_snapshot(last), totals, "seed {seed}: {last}");
