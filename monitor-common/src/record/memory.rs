@@ -26,7 +26,7 @@ pub struct RawMmap {
     pub flags: u32,
     /// Descriptor argument.
     pub fd: i32,
-    /// A [`FileKind`].
+    /// A [`super::FileKind`].
     pub file_kind: u32,
 }
 
