@@ -22,7 +22,11 @@ const fn window(name: &'static str, snippet: &'static str, replacement: &'static
 }
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    mappings("insert: puts nothing in", "self.put(start, Mapping { end, born_ns, class });", ""),
+    mappings(
+        "insert: puts nothing in",
+        "self.put(start, Mapping { end, born_ns, class, origin });",
+        "",
+    ),
     mappings(
         "insert: leaves what it covers",
         "let replaced = self.remove(start, end);",
@@ -52,13 +56,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     mappings(
         "fold: joins classes",
-        "last.end == start && last.class == mapping.class",
-        "last.end == start",
+        "if last.end == start\n                        && last.class == mapping.class",
+        "if last.end == start",
     ),
     mappings(
         "fold: joins over holes",
-        "last.end == start && last.class == mapping.class",
-        "last.class == mapping.class",
+        "if last.end == start\n                        && last.class == mapping.class",
+        "if last.class == mapping.class",
     ),
     mappings(
         "fold: keeps the younger birth",
@@ -114,13 +118,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     oplog("window: ends with the reading", "reading.t1_ns + Window::SLACK_NS", "reading.t1_ns"),
     oplog(
         "map: a collision goes unnoticed",
-        "mappings.insert(start, end, class, at_ns) > 0 && !replaces",
-        "mappings.insert(start, end, class, at_ns) > 0 && false",
+        "mappings.insert_from(start, end, class, at_ns, origin) > 0 && !replaces",
+        "mappings.insert_from(start, end, class, at_ns, origin) > 0 && false",
     ),
     oplog(
         "map: what MAP_FIXED replaces is a collision",
-        "mappings.insert(start, end, class, at_ns) > 0 && !replaces",
-        "mappings.insert(start, end, class, at_ns) > 0",
+        "mappings.insert_from(start, end, class, at_ns, origin) > 0 && !replaces",
+        "mappings.insert_from(start, end, class, at_ns, origin) > 0",
     ),
     oplog("unmap: does nothing", "            mappings.remove(start, end);\n", ""),
     oplog("mremap: does nothing", "moved.apply(mappings, at_ns);", ""),

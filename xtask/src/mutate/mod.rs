@@ -10,6 +10,7 @@ use clap::Args;
 use ask::Fate;
 
 mod ask;
+mod descriptors;
 mod inventory;
 mod operations;
 mod probes;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::ask::{Fate, ask};
-use super::{inventory, space};
+use super::{descriptors, inventory, space};
 use crate::{sh, testbin};
 
 /// The tests take seconds; a mutant may well never end.
@@ -33,7 +33,7 @@ pub(super) struct Operation {
 
 /// Every row there is.
 fn all() -> impl Iterator<Item = &'static Operation> {
-    inventory::OPERATIONS.iter().chain(space::OPERATIONS)
+    inventory::OPERATIONS.iter().chain(space::OPERATIONS).chain(descriptors::OPERATIONS)
 }
 
 pub(super) fn run(
@@ -148,12 +148,15 @@ mod tests {
     #[test]
     fn every_snippet_stands_in_the_code_exactly_once() {
         let sources = sh::root().unwrap().join("monitor-userspace/src");
+        let mut lost = Vec::new();
         for operation in all() {
             let text = fs::read_to_string(sources.join(operation.file)).unwrap();
-            let broken = replaced(&text, operation)
-                .unwrap_or_else(|error| panic!("{}: {error}", operation.name));
-            assert_ne!(broken, text, "{}", operation.name);
+            match replaced(&text, operation) {
+                Ok(broken) => assert_ne!(broken, text, "{}", operation.name),
+                Err(error) => lost.push(format!("{}: {error}", operation.name)),
+            }
         }
+        assert!(lost.is_empty(), "{}", lost.join("\n"));
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     space(
         "fork: the child's heap starts anew",
-        "heap_end: self.heap_end,\n            is_seeded: true,",
-        "heap_end: None,\n            is_seeded: true,",
+        "heap_end: self.heap_end,\n            coarse: self.coarse,",
+        "heap_end: None,\n            coarse: self.coarse,",
     ),
     space(
         "fork: a parent never read has a child that was",
