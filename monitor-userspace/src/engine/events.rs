@@ -43,6 +43,7 @@ impl Engine {
                 self.on_fork(event, &birth, out);
             }
             Body::Exec { start_ns, comm, ref open, .. } => {
+                self.is_command_started |= self.facts.command_pid == Some(event.pid);
                 is_let_go = !self.on_exec(event, start_ns, comm, out);
                 if !is_let_go {
                     self.exec_table(event, open);
@@ -82,6 +83,10 @@ impl Engine {
         out: &mut dyn FnMut(Output<'_>),
     ) {
         if !self.wants_events || matches!(event.body, Body::Rename { .. }) {
+            return;
+        }
+        // What the gate does is not the command's doing.
+        if !self.is_command_started && self.facts.command_pid == Some(event.pid) {
             return;
         }
         // A TCP state is nobody's doing: it is told of whoever holds the socket.

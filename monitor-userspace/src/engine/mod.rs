@@ -74,6 +74,8 @@ pub struct Engine {
     counts: Counts,
     host: Option<crate::event::HostReading>,
     own: Option<SelfReading>,
+    /// Whether the command of `--` runs: until then its process is a copy of the agent at a gate.
+    is_command_started: bool,
     command_status: Option<i32>,
     now_ns: u64,
     next_interval_ns: u64,
@@ -122,6 +124,7 @@ impl Engine {
             counts: Counts::default(),
             host: None,
             own: None,
+            is_command_started: false,
             command_status: None,
             now_ns: facts.started_ns,
             next_interval_ns: facts.started_ns + facts.interval_ns.min(FIRST_INTERVAL_NS),
