@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::packed::{GRAIN, Packed};
 use crate::event::{MappingClass, Reconcile};
 
 /// A live range; its start is its key.
@@ -9,7 +10,8 @@ use crate::event::{MappingClass, Reconcile};
 pub struct Mapping {
     /// First address after it.
     pub end: u64,
-    /// When it was made, in nanoseconds since boot; for ranges that were read, when that was.
+    /// When it was made, in nanoseconds since boot, to the [step](Self::BIRTH_STEP_NS); for ranges
+    /// that were read, when that was.
     pub born_ns: u64,
     /// Its class.
     pub class: MappingClass,
@@ -78,7 +80,7 @@ impl Totals {
 /// as the kernel joins its own, so the number stays within the kernel's `vm.max_map_count`.
 #[derive(Clone, Debug, Default)]
 pub struct Mappings {
-    ranges: BTreeMap<u64, Mapping>,
+    ranges: BTreeMap<u64, Packed>,
     totals: Totals,
     fold_at: usize,
 }
@@ -104,7 +106,7 @@ impl Mappings {
 
     /// All ranges in address order: start and mapping.
     pub fn iter(&self) -> impl Iterator<Item = (u64, Mapping)> + '_ {
-        self.ranges.iter().map(|(&start, &mapping)| (start, mapping))
+        self.ranges.iter().map(|(&start, range)| (start, range.unpack()))
     }
 
     /// Puts a range in, replacing what it covers; says how many bytes it replaced.
@@ -122,6 +124,7 @@ impl Mappings {
         born_ns: u64,
         origin: Origin,
     ) -> u64 {
+        let (start, end) = whole_pages(start, end);
         if start >= end {
             return 0;
         }
@@ -136,18 +139,19 @@ impl Mappings {
     /// Takes a range out, splitting what it cuts; says how many bytes were held in it.
     pub fn remove(&mut self, start: u64, end: u64) -> u64 {
         let mut removed = 0;
+        let (start, end) = whole_pages(start, end);
         if start >= end {
             return 0;
         }
         if let Some((_, before)) = self.ranges.range_mut(..start).next_back()
-            && before.end > start
+            && before.end() > start
         {
             let cut = *before;
-            before.end = start;
-            let gone = cut.end.min(end) - start;
-            self.totals.sub(cut.class, gone);
+            *before = cut.until(start);
+            let gone = cut.end().min(end) - start;
+            self.totals.sub(cut.class(), gone);
             removed += gone;
-            if cut.end > end {
+            if cut.end() > end {
                 // The rest beyond the hole was counted all along.
                 self.ranges.insert(end, cut);
                 return removed;
@@ -155,10 +159,10 @@ impl Mappings {
         }
         while let Some((&at, &mapping)) = self.ranges.range(start..end).next() {
             self.ranges.remove(&at);
-            let gone = mapping.end.min(end) - at;
-            self.totals.sub(mapping.class, gone);
+            let gone = mapping.end().min(end) - at;
+            self.totals.sub(mapping.class(), gone);
             removed += gone;
-            if mapping.end > end {
+            if mapping.end() > end {
                 self.ranges.insert(end, mapping);
                 break;
             }
@@ -169,13 +173,13 @@ impl Mappings {
     /// Takes out what one call put in at `start` and whose length its release does not say: the
     /// adjoining ranges of the same origin. Nothing where no such range starts there.
     pub fn detach(&mut self, start: u64) -> u64 {
-        let Some(origin) = self.ranges.get(&start).map(|mapping| mapping.origin) else { return 0 };
+        let Some(origin) = self.ranges.get(&start).map(|range| range.origin()) else { return 0 };
         if !origin.is_detachable() {
             return 0;
         }
         let mut end = start;
-        while let Some(next) = self.ranges.get(&end).filter(|next| next.origin == origin) {
-            end = next.end;
+        while let Some(next) = self.ranges.get(&end).filter(|next| next.origin() == origin) {
+            end = next.end();
         }
         self.remove(start, end)
     }
@@ -185,7 +189,7 @@ impl Mappings {
         if self.totals.get(MappingClass::Shared) == 0 {
             return 0;
         }
-        let ids = self.ranges.values().filter_map(|mapping| match mapping.origin {
+        let ids = self.ranges.values().filter_map(|range| match range.origin() {
             Origin::Segment(id) => Some(id),
             _ => None,
         });
@@ -194,16 +198,18 @@ impl Mappings {
 
     /// Whether anything is held in a range.
     pub fn overlaps(&self, start: u64, end: u64) -> bool {
-        self.ranges.range(..end).next_back().is_some_and(|(_, mapping)| mapping.end > start)
+        self.ranges.range(..end).next_back().is_some_and(|(_, range)| range.end() > start)
     }
 
     /// What is held in a range, cut to it: start and mapping.
     pub fn slice(&self, start: u64, end: u64) -> Vec<(u64, Mapping)> {
-        let before = self.ranges.range(..start).next_back().filter(|(_, m)| m.end > start);
+        let before =
+            self.ranges.range(..start).next_back().filter(|(_, range)| range.end() > start);
         before
             .into_iter()
             .chain(self.ranges.range(start..end.max(start)))
-            .map(|(&at, &mapping)| {
+            .map(|(&at, range)| {
+                let mapping = range.unpack();
                 (at.max(start), Mapping { end: mapping.end.min(end), ..mapping })
             })
             .collect()
@@ -226,11 +232,12 @@ impl Mappings {
 
     fn put(&mut self, start: u64, mapping: Mapping) {
         self.totals.add(mapping.class, mapping.end - start);
-        self.ranges.insert(start, mapping);
+        self.ranges.insert(start, Packed::new(mapping));
     }
 
-    /// Bytes of memory a range takes: key and value in tree nodes that are two thirds full.
-    pub const RANGE_BYTES: usize = 64;
+    /// Bytes of memory a range takes at most: key and value in tree nodes that are half full, as
+    /// ranges that come in the order of their addresses leave them.
+    pub const RANGE_BYTES: usize = 56;
 
     /// Joins neighbours of one class now; see [`Self::FOLD_ABOVE`]. Says how many were joined.
     pub fn join_neighbours(&mut self) -> usize {
@@ -243,7 +250,7 @@ impl Mappings {
     /// more, so that a space of many scattered ranges does not pay for it on each insert.
     fn fold(&mut self) {
         let mut folded: Vec<(u64, Mapping)> = Vec::with_capacity(self.ranges.len());
-        for (&start, &mapping) in &self.ranges {
+        for (start, mapping) in self.iter() {
             match folded.last_mut() {
                 Some((_, last))
                     if last.end == start
@@ -259,13 +266,20 @@ impl Mappings {
             }
         }
         self.fold_at = folded.len() + Self::FOLD_ABOVE;
-        self.ranges = folded.into_iter().collect();
+        self.ranges =
+            folded.into_iter().map(|(start, mapping)| (start, Packed::new(mapping))).collect();
     }
+}
+
+/// The pages that a range touches: the kernel gives and takes whole ones only.
+fn whole_pages(start: u64, end: u64) -> (u64, u64) {
+    let last = end.checked_next_multiple_of(GRAIN).unwrap_or(!(GRAIN - 1));
+    if start >= end { (start, end) } else { (start & !(GRAIN - 1), last) }
 }
 
 /// Looks classes up at rising addresses.
 struct Cursor<'a> {
-    rest: std::iter::Peekable<std::collections::btree_map::Iter<'a, u64, Mapping>>,
+    rest: std::iter::Peekable<std::collections::btree_map::Iter<'a, u64, Packed>>,
 }
 
 impl<'a> Cursor<'a> {
@@ -274,8 +288,8 @@ impl<'a> Cursor<'a> {
     }
 
     fn class_at(&mut self, address: u64) -> Option<MappingClass> {
-        while self.rest.next_if(|(_, mapping)| mapping.end <= address).is_some() {}
-        self.rest.peek().filter(|(start, _)| **start <= address).map(|(_, mapping)| mapping.class)
+        while self.rest.next_if(|(_, range)| range.end() <= address).is_some() {}
+        self.rest.peek().filter(|(start, _)| **start <= address).map(|(_, range)| range.class())
     }
 }
 
@@ -352,7 +366,7 @@ mod tests {
     fn many(count: usize, stride: u64) -> Mappings {
         let mut mappings = Mappings::default();
         for at in (0..count as u64).map(|index| index * stride * PAGE) {
-            mappings.insert(at, at + PAGE, MappingClass::File, at + 1);
+            mappings.insert(at, at + PAGE, MappingClass::File, (at + 1) * Mapping::BIRTH_STEP_NS);
         }
         mappings
     }
@@ -362,7 +376,7 @@ mod tests {
         assert_eq!(many(Mappings::FOLD_ABOVE, 1).len(), Mappings::FOLD_ABOVE);
         let folded: Vec<_> = many(Mappings::FOLD_ABOVE + 1, 1).iter().collect();
         assert_eq!(folded.len(), 1);
-        assert_eq!((folded[0].0, folded[0].1.born_ns), (0, 1));
+        assert_eq!((folded[0].0, folded[0].1.born_ns), (0, Mapping::BIRTH_STEP_NS));
     }
 
     #[test]

@@ -84,6 +84,11 @@ impl OpLog {
         self.started_ns
     }
 
+    /// Bytes of memory.
+    pub fn memory_bytes(&self) -> usize {
+        self.ops.capacity() * size_of::<(u64, MemOp)>()
+    }
+
     /// Notes an operation. At the cap the oldest goes, and the log starts later.
     pub fn push(&mut self, at_ns: u64, op: MemOp) {
         if self.ops.len() >= Self::CAP
@@ -246,7 +251,7 @@ mod tests {
     use MappingClass::{Anonymous, File, Heap};
 
     use super::*;
-    use crate::event::ReadRange;
+    use crate::{event::ReadRange, inventory::Mapping};
 
     const P: u64 = 4096;
     const T0: u64 = 10_000_000_000;
@@ -390,11 +395,12 @@ mod tests {
 
     #[test]
     fn what_moves_keeps_its_birth_and_what_grows_is_new() {
+        const STEP: u64 = Mapping::BIRTH_STEP_NS;
         let births = |keeps_source: bool| {
             let mut mappings = Mappings::default();
-            mappings.insert(P, 3 * P, File, 5);
-            apply(&mut mappings, &mut None, remap((1, 3), (7, 11), keeps_source), 9);
-            mappings.iter().map(|(at, range)| (at / P, range.born_ns)).collect::<Vec<_>>()
+            mappings.insert(P, 3 * P, File, 5 * STEP);
+            apply(&mut mappings, &mut None, remap((1, 3), (7, 11), keeps_source), 9 * STEP);
+            mappings.iter().map(|(at, range)| (at / P, range.born_ns / STEP)).collect::<Vec<_>>()
         };
         assert_eq!(births(false), [(7, 5), (9, 9)]);
         assert_eq!(births(true), [(1, 5), (7, 9), (9, 9)]);

@@ -1,7 +1,10 @@
 //! One address space from seed to correction, and what the arguments of calls mean.
 
 use super::*;
-use crate::event::{Filters, Privilege, ReadRange, StackChoice};
+use crate::{
+    event::{Filters, Privilege, ReadRange, StackChoice},
+    inventory::Mapping,
+};
 use MappingClass::{Anonymous, Heap};
 
 const P: u64 = 4096;
@@ -55,12 +58,13 @@ fn a_forked_heap_goes_on_from_where_it_was() {
 #[test]
 fn a_correction_makes_nothing_younger() {
     let mut space = seeded(&[(1, 3, Anonymous)]);
+    let later_ns = 6 * Mapping::BIRTH_STEP_NS;
     space.start_log(50);
     // What was known is there still; another range was missed.
-    assert!(space.reconcile(&reading(60, &[(1, 3, Anonymous), (5, 6, Anonymous)]), true));
+    assert!(space.reconcile(&reading(later_ns, &[(1, 3, Anonymous), (5, 6, Anonymous)]), true));
     let births: Vec<_> =
         space.mappings.iter().map(|(start, range)| (start / P, range.born_ns)).collect();
-    assert_eq!(births, [(1, 10), (5, 60)]);
+    assert_eq!(births, [(1, 0), (5, later_ns)]);
 }
 
 fn facts() -> Start {

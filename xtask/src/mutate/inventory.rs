@@ -39,14 +39,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     mappings("remove: a hole loses what is beyond it", "self.ranges.insert(end, cut);", ""),
     mappings("remove: a cut loses what is beyond it", "self.ranges.insert(end, mapping);", ""),
-    mappings("remove: the range before keeps its end", "before.end = start;", ""),
+    mappings("remove: the range before keeps its end", "*before = cut.until(start);", ""),
     mappings(
         "totals: nothing is added",
         "self.totals.add(mapping.class, mapping.end - start);",
         "",
     ),
-    mappings("totals: a hole is not subtracted", "self.totals.sub(cut.class, gone);", ""),
-    mappings("totals: a range is not subtracted", "self.totals.sub(mapping.class, gone);", ""),
+    mappings("totals: a hole is not subtracted", "self.totals.sub(cut.class(), gone);", ""),
+    mappings("totals: a range is not subtracted", "self.totals.sub(mapping.class(), gone);", ""),
     mappings("slice: not cut at its start", "(at.max(start), Mapping", "(at, Mapping"),
     mappings("slice: not cut at its end", "end: mapping.end.min(end), ..mapping", "..mapping"),
     mappings(
