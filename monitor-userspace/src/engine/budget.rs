@@ -1,32 +1,39 @@
 //! Keeps the inventory within its memory. What is least useful goes first: births and stacks of
 //! neighbouring ranges, then the history of processes that do not grow, then the ranges of the
-//! largest spaces, of which only totals are kept from then on. A total is never lost.
+//! largest spaces and the descriptors of the largest tables, of which only totals are kept from then
+//! on. A total is never lost.
 
 use super::Engine;
 use crate::{
-    inventory::{Mappings, Object, Space, Table},
+    inventory::{Space, Table},
     rule::Growths,
 };
 
 /// How often the memory is added up.
 const CHECK_NS: u64 = 5_000_000_000;
-/// A descriptor: an entry of its table, in tree nodes that are two thirds full.
-const DESCRIPTOR_BYTES: usize = 16;
 /// A process beside its ranges, descriptors and series.
 const PROCESS_BYTES: usize = 1024;
-/// Spaces of fewer ranges are left alone: giving them up frees nothing.
+/// Spaces of fewer ranges are left alone: joining them frees nothing.
 const SMALL_SPACE: usize = 256;
+/// What takes less is left alone: giving it up frees nothing.
+const SMALL_BYTES: usize = 16 << 10;
+
+/// What can be given up for its totals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    Ranges,
+    Descriptors,
+}
 
 impl Engine {
     /// What the inventory and the series take, estimated from what is in them. Ranges that forked
     /// processes share count for each of them.
     pub(super) fn inventory_bytes(&self) -> usize {
-        let ranges: usize = self.table.spaces().map(Space::ranges).sum();
-        let descriptors: usize = self.tables.iter().map(Table::len).sum();
+        let spaces: usize = self.table.spaces().map(Space::memory_bytes).sum();
         let growths: usize = self.growths.values().map(Growths::memory_bytes).sum();
-        ranges * Mappings::RANGE_BYTES
-            + descriptors * DESCRIPTOR_BYTES
-            + self.tables.objects().len() * size_of::<Option<Object>>()
+        spaces
+            + self.tables.memory_bytes()
+            + self.table.timer_bytes()
             + growths
             + self.table.len() * PROCESS_BYTES
     }
@@ -37,6 +44,7 @@ impl Engine {
             return;
         }
         self.next_budget_ns = now_ns + CHECK_NS;
+        self.tables.shrink();
         let limit = usize::try_from(self.facts.max_memory_bytes).unwrap_or(usize::MAX);
         if self.inventory_bytes() <= limit {
             return;
@@ -53,25 +61,41 @@ impl Engine {
         self.make_coarse(limit);
     }
 
-    /// Keeps totals only of the largest spaces, one after the other until the rest fits.
+    /// Keeps totals only of the largest spaces and tables, one after the other until the rest fits.
     fn make_coarse(&mut self, limit: usize) {
-        let mut excess = self.inventory_bytes().saturating_sub(limit);
-        while excess > 0 {
-            // Of equals the first by pid, so that a replay does the same.
-            let largest = self
-                .table
-                .pids()
-                .into_iter()
-                .filter_map(|pid| Some((self.table.space_of(pid)?.ranges(), pid)))
-                .max_by_key(|&(ranges, pid)| (ranges, std::cmp::Reverse(pid)));
-            let Some((ranges, pid)) = largest.filter(|(ranges, _)| *ranges > SMALL_SPACE) else {
-                return;
-            };
-            if let Some(space) = self.table.space_of_mut(pid) {
-                space.make_coarse();
-                self.counts.folded += 1;
+        while self.inventory_bytes() > limit {
+            let Some((pid, detail)) = self.largest() else { return };
+            match detail {
+                Detail::Ranges => {
+                    if let Some(space) = self.table.space_of_mut(pid) {
+                        space.make_coarse();
+                    }
+                }
+                Detail::Descriptors => {
+                    self.tables.make_coarse(pid);
+                    self.tables.shrink();
+                }
             }
-            excess = excess.saturating_sub(ranges * Mappings::RANGE_BYTES);
+            self.counts.folded += 1;
         }
+    }
+
+    /// Whose detail takes most; of equals that of the first pid, so that a replay does the same.
+    fn largest(&self) -> Option<(u32, Detail)> {
+        let mut largest: Option<(usize, u32, Detail)> = None;
+        for pid in self.table.pids() {
+            let space = self.table.space_of(pid).filter(|it| it.is_seeded() && !it.is_coarse());
+            let table = self.tables.of(pid).filter(|it| it.is_seeded() && !it.is_coarse());
+            let found = [
+                (space.map_or(0, Space::memory_bytes), pid, Detail::Ranges),
+                (table.map_or(0, Table::detail_bytes), pid, Detail::Descriptors),
+            ];
+            for one in found {
+                if one.0 > largest.map_or(SMALL_BYTES, |(bytes, _, _)| bytes) {
+                    largest = Some(one);
+                }
+            }
+        }
+        largest.map(|(_, pid, detail)| (pid, detail))
     }
 }

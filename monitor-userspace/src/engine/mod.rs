@@ -3,6 +3,7 @@
 //! [`Request`]s, which the agent carries out and a replay ignores.
 
 mod budget;
+mod checks;
 mod events;
 mod host;
 mod readings;

@@ -1,10 +1,13 @@
 //! Decides what to read of the host and when, so that the cost follows activity and checking the
 //! inventory stays within one percent of a core.
 
-use super::Engine;
+use super::{
+    Engine,
+    checks::{Known, Pace, Step},
+};
 use crate::{
     event::Privilege,
-    inventory::{OpLog, Process, Space, Table, Watch},
+    inventory::{Process, Watch},
 };
 
 /// Something to read, or to tell the kernel side.
@@ -70,14 +73,6 @@ const MAX_IDLE_ROUNDS: u64 = 6;
 const ROLLUP_NS: u64 = 30_000_000_000;
 /// How often everything else is looked for that events should have shown.
 const SCAN_NS: u64 = 60_000_000_000;
-/// How often each address space is checked against /proc.
-const CHECK_NS: u64 = 60_000_000_000;
-/// How often it is read where there are no events to keep it.
-const CHECK_PROC_ONLY_NS: u64 = 10_000_000_000;
-/// How soon after a look at a table a surprising number of descriptors is looked into.
-const STRANGE_NS: u64 = 10_000_000_000;
-/// When an unanswered request is made again.
-const RETRY_NS: u64 = 5_000_000_000;
 /// Share of one core that checking may cost, as a divisor of time.
 const CHECK_COST_DIVISOR: u64 = 100;
 /// Unused allowance is kept up to this, so that a quiet hour buys no storm.
@@ -165,8 +160,9 @@ impl Engine {
         let mut checks = 0;
         for pid in pids {
             self.schedule_look(pid, now_ns);
-            checks += usize::from(self.schedule_space(pid, now_ns, checks));
-            checks += usize::from(self.schedule_table(pid, now_ns, checks));
+            for what in [What::Space, What::Table] {
+                checks += usize::from(self.schedule_check(pid, now_ns, checks, what));
+            }
         }
         let pids = self.zombies.due(now_ns);
         if !pids.is_empty() {
@@ -220,95 +216,53 @@ impl Engine {
         self.requests.pending.push(Request::Process { pid, detail, rollup, identity });
     }
 
-    /// Asks for a space that is due; says whether a check was started.
-    fn schedule_space(&mut self, pid: u32, now_ns: u64, started: usize) -> bool {
-        let has_events = self.facts.privilege == Privilege::Full;
-        let may_start = self.requests.allowance_ns > 0 && started < MAX_CHECKS_PER_TICK;
-        let corrects = self.facts.reconcile;
+    /// Asks for a space or a table that is due; says whether a check was started.
+    fn schedule_check(&mut self, pid: u32, now_ns: u64, started: usize, what: What) -> bool {
         let Some(process) = self.table.get(pid) else { return false };
-        let first_look_ns = process.first_look_ns();
-        let stagger_ns = u64::from(pid % 16) * Process::SETTLED_NS;
-        let Some(space) = self.table.space_of_mut(pid) else { return false };
-        if space.asked_ns != 0 && now_ns < space.asked_ns + RETRY_NS {
-            return false;
-        }
-        if !space.is_seeded() {
-            if now_ns >= first_look_ns {
-                space.asked_ns = now_ns;
-                self.requests.pending.push(Request::Space { pid });
-            }
-            return false;
-        }
-        let follows = has_events && !space.is_coarse();
-        let every_ns = if follows { CHECK_NS + stagger_ns } else { CHECK_PROC_ONLY_NS };
-        if space.is_coarse() {
-            let is_due = now_ns >= space.read_ns + every_ns && may_start;
-            if is_due {
-                space.asked_ns = now_ns;
-                self.requests.pending.push(Request::Space { pid });
-            }
-            return is_due;
-        }
-        if space.log_started_ns().is_none() {
-            let is_due = needs_check(space, now_ns, every_ns, corrects) && may_start;
-            if is_due {
-                space.start_log(now_ns);
-            }
-            return is_due;
-        }
-        // The log must reach back a second before the reading, for releases still under way.
-        // Where so much happens that it cannot, a shorter reach is worth more than no reading.
-        let ready =
-            space.log_started_ns().is_some_and(|start| now_ns >= start + OpLog::LOOKBACK_NS);
-        if ready {
-            space.asked_ns = now_ns;
-            self.requests.pending.push(Request::Space { pid });
-        }
-        false
-    }
-
-    /// Asks for a table that is due; says whether a check was started. As for spaces.
-    fn schedule_table(&mut self, pid: u32, now_ns: u64, started: usize) -> bool {
-        let has_events = self.facts.privilege == Privilege::Full;
-        let may_start = self.requests.allowance_ns > 0 && started < MAX_CHECKS_PER_TICK;
-        let corrects = self.facts.reconcile;
-        let Some(process) = self.table.get(pid) else { return false };
-        let first_look_ns = process.first_look_ns();
-        let stagger_ns = u64::from(pid % 16) * Process::SETTLED_NS;
-        let Some(table) = self.tables.of_mut(pid) else { return false };
-        if table.asked_ns != 0 && now_ns < table.asked_ns + RETRY_NS {
-            return false;
-        }
-        if !table.is_seeded() {
-            if now_ns >= first_look_ns {
-                table.asked_ns = now_ns;
-                self.requests.pending.push(Request::Table { pid });
-            }
-            return false;
-        }
-        let every_ns = if has_events { CHECK_NS + stagger_ns } else { CHECK_PROC_ONLY_NS };
-        let Some(started_ns) = table.log_started_ns() else {
-            let is_due = table_needs_check(table, now_ns, every_ns, corrects) && may_start;
-            if is_due {
-                table.start_log(now_ns);
-            }
-            return is_due;
+        let pace = Pace {
+            now_ns,
+            first_look_ns: process.first_look_ns(),
+            stagger_ns: u64::from(pid % 16) * Process::SETTLED_NS,
+            has_events: self.facts.privilege == Privilege::Full,
+            corrects: self.facts.reconcile,
+            may_start: self.requests.allowance_ns > 0 && started < MAX_CHECKS_PER_TICK,
         };
-        if now_ns >= started_ns + OpLog::LOOKBACK_NS {
-            table.asked_ns = now_ns;
-            self.requests.pending.push(Request::Table { pid });
+        let (step, request) = match what {
+            What::Space => {
+                let Some(space) = self.table.space_of_mut(pid) else { return false };
+                let step = pace.step(Known::of_space(space));
+                match step {
+                    Step::Wait => {}
+                    Step::Begin => space.start_log(now_ns),
+                    Step::Read { .. } => space.asked_ns = now_ns,
+                }
+                (step, Request::Space { pid })
+            }
+            What::Table => {
+                let Some(table) = self.tables.of_mut(pid) else { return false };
+                let step = pace.step(Known::of_table(table, now_ns));
+                match step {
+                    Step::Wait => {}
+                    Step::Begin => table.start_log(now_ns),
+                    Step::Read { .. } => table.asked_ns = now_ns,
+                }
+                (step, Request::Table { pid })
+            }
+        };
+        match step {
+            Step::Wait => false,
+            Step::Begin => true,
+            Step::Read { is_check } => {
+                self.requests.pending.push(request);
+                is_check
+            }
         }
-        false
     }
 }
 
-fn table_needs_check(table: &Table, now_ns: u64, every_ns: u64, corrects: bool) -> bool {
-    let is_wrong = corrects && !table.is_exact();
-    // Plain files come and go all the time: a surprise is looked into, but not at once again.
-    let is_strange = corrects && table.is_suspect && now_ns >= table.read_ns + STRANGE_NS;
-    is_wrong || is_strange || now_ns >= table.read_ns + every_ns
-}
-
-fn needs_check(space: &Space, now_ns: u64, every_ns: u64, corrects: bool) -> bool {
-    (corrects && (space.is_suspect || !space.is_exact())) || now_ns >= space.read_ns + every_ns
+/// What a check is of.
+#[derive(Clone, Copy)]
+enum What {
+    Space,
+    Table,
 }

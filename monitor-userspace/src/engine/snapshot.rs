@@ -20,7 +20,9 @@ impl Engine {
         let detail = reading.and_then(|reading| reading.detail);
         let rollup = reading.and_then(|reading| reading.rollup);
         let held = |class| space.totals().map(|totals| totals.get(class));
-        let has_events = self.facts.privilege == Privilege::Full && !space.is_coarse();
+        let is_coarse = space.is_coarse()
+            || self.tables.of(pid).is_some_and(crate::inventory::Table::is_coarse);
+        let has_events = self.facts.privilege == Privilege::Full && !is_coarse;
         let identity = process.identity.as_deref().cloned().unwrap_or_default();
         let counts = self.tables.counts(pid);
         let kind = |kind| counts.map(|counts| counts.get(kind));
@@ -63,7 +65,7 @@ impl Engine {
             inotifies: kind(DescriptorKind::Inotify),
             memfds: kind(DescriptorKind::Memfd),
             other_descriptors: kind(DescriptorKind::Other),
-            descriptor_objects: counts.map(|counts| counts.objects),
+            descriptor_objects: counts.and_then(|counts| counts.objects),
             connections: counts.map(|counts| connections(&counts)),
             timers: process.timers.count(at_ns),
             epoll_watches: counts.map(|counts| counts.epoll_watches),

@@ -9,6 +9,9 @@ use crate::{
     output::{FindingState, Snapshot},
 };
 
+#[path = "budget_tests.rs"]
+mod budget_tests;
+
 const PAGE: u64 = 4096;
 const SECOND: u64 = 1_000_000_000;
 const MM: u64 = 1 << 63;
@@ -415,24 +418,4 @@ fn a_leak_opens_and_its_end_resolves_it() {
     assert_eq!(world.findings.last(), Some(&(7, FindingState::Resolved)));
     let opened = world.findings.iter().filter(|(_, state)| *state == FindingState::Open).count();
     assert_eq!(opened, 1);
-}
-
-#[test]
-fn too_many_ranges_are_given_up_but_no_total_is() {
-    let mut world = World::all();
-    world.engine.facts.max_memory_bytes = 200_000;
-    world.exec(1.0, 7, 1, "x");
-    world.maps(1.5, 7, &[]);
-    for at in 0..4000 {
-        world.mmap(2.0, (7, 1), 10 + 2 * at, 1);
-    }
-    assert_eq!(world.pages(7), Some(4000));
-    world.feed(&Input::Tick { now_ns: 10 * SECOND });
-    assert!(world.engine.inventory_bytes() <= 200_000, "{}", world.engine.inventory_bytes());
-    assert_eq!(world.pages(7), Some(4000), "the total is kept");
-    assert!(world.engine.counts.folded > 0);
-    world.munmap(11.0, (7, 1), 10, 2);
-    world.maps(12.0, 7, &[(10, 20), (30, 40)]);
-    assert_eq!(world.pages(7), Some(20), "and read from then on");
-    assert_eq!(world.engine.snapshot(7, false).unwrap().source, crate::output::Source::Proc);
 }

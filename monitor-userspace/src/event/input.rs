@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DescriptorKind, Event, Family, MappingClass};
+use super::{DescriptorKind, Event, Family, MappingClass, SocketFacts};
 
 /// Nanoseconds in a clock tick of /proc (`USER_HZ` is 100 on every Linux that runs here).
 pub const TICK_NS: u64 = 10_000_000;
@@ -317,6 +317,12 @@ pub struct ReadSocket {
     pub tcp_state: u8,
     /// Whether it listens.
     pub is_listener: bool,
+}
+
+impl From<ReadSocket> for SocketFacts {
+    fn from(socket: ReadSocket) -> Self {
+        Self { family: socket.family, socket_type: socket.socket_type, state: socket.tcp_state }
+    }
 }
 
 /// A System V shared-memory segment.

@@ -6,6 +6,7 @@
 mod descriptors;
 mod mappings;
 mod oplog;
+mod packed;
 mod process;
 mod segments;
 mod space;

@@ -147,6 +147,11 @@ impl ProcessTable {
         self.spaces.values_mut()
     }
 
+    /// Bytes of what is kept of timers.
+    pub fn timer_bytes(&self) -> usize {
+        self.processes.values().map(|process| process.timers.memory_bytes()).sum()
+    }
+
     /// Adds a process that runs in `space`; an earlier one with the same pid is dropped.
     pub fn insert(&mut self, process: Process) {
         self.remove(process.id.pid);

@@ -154,6 +154,12 @@ impl Space {
         self.mappings.len()
     }
 
+    /// Bytes of memory, about. Ranges that a fork shares count for each.
+    pub fn memory_bytes(&self) -> usize {
+        let log = self.log.as_ref().map_or(0, OpLog::memory_bytes);
+        size_of::<Self>() + self.mappings.len() * Mappings::RANGE_BYTES + log
+    }
+
     /// Joins neighbouring ranges, which forgets births and stacks but no byte. Says how many.
     pub fn join_neighbours(&mut self) -> usize {
         Arc::make_mut(&mut self.mappings).join_neighbours()

@@ -55,6 +55,13 @@ impl Timers {
         Some((self.ids.as_ref()?.len() + intervals) as u64)
     }
 
+    /// Bytes of memory beside itself, about.
+    pub fn memory_bytes(&self) -> usize {
+        const ID_BYTES: usize = 10;
+        let ids = self.ids.as_ref().map_or(0, BTreeSet::len) * ID_BYTES;
+        ids + self.log.capacity() * size_of::<(u64, i32, bool)>()
+    }
+
     /// Applies an event; others than those of timers change nothing.
     pub fn apply(&mut self, at_ns: u64, body: &Body) {
         let Body::Call(call) = body else { return };

@@ -28,11 +28,7 @@ impl Seen {
             kind: found.kind,
             inode: found.inode,
             writes: found.writes,
-            socket: SocketFacts {
-                family: socket.family,
-                socket_type: socket.socket_type,
-                state: socket.tcp_state,
-            },
+            socket: socket.into(),
             is_listener: socket.is_listener,
             watches: BTreeSet::new(),
             group,
@@ -286,6 +282,11 @@ impl FdLog {
             self.since_ns = dropped + 1;
         }
         self.ops.push_back((at_ns, op));
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.ops.capacity() * size_of::<(u64, FdOp)>()
     }
 
     /// Whether anything happened from `since_ns` on.

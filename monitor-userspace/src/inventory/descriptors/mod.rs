@@ -6,16 +6,19 @@
 //! table is closed, and takes the epoll watches on it along. Plain files are only counted: their
 //! closing is not reported.
 
+mod counts;
 mod log;
 mod object;
 mod op;
+mod reading;
 mod table;
 mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use counts::{DescriptorCounts, TCP_STATES};
 use object::ObjectId;
 pub use object::{Object, Objects};
 pub use op::{FdOp, fd_ops};
-pub use table::{DescriptorCounts, TCP_STATES, Table, TableAccuracy};
+pub use table::{Table, TableAccuracy};
 pub use tables::{Maker, Tables};

@@ -1,6 +1,7 @@
 //! Open files: what descriptors name, with what epolls and inotifies watch.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use rustc_hash::FxHashMap;
 
@@ -82,7 +83,10 @@ pub struct Objects {
     early_states: FxHashMap<u64, (u64, u8)>,
     /// Whose table is being changed.
     actor: u32,
-    free: Vec<ObjectId>,
+    /// Empty places, the lowest first, so that those at the end can be given back. Places beyond the
+    /// end are left over from before that.
+    free: BinaryHeap<Reverse<ObjectId>>,
+    count: usize,
     by_identity: FxHashMap<(u64, bool), ObjectId>,
     epolls: FxHashMap<ObjectId, BTreeSet<Watch>>,
     inotifies: FxHashMap<ObjectId, BTreeSet<u32>>,
@@ -93,7 +97,7 @@ pub struct Objects {
 impl Objects {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.count
     }
 
     /// Whether there is none.
@@ -139,15 +143,52 @@ impl Objects {
             object.socket.state = state;
             object.state_ns = at_ns;
         }
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            (self.slots.len() - 1) as ObjectId
-        });
+        let id = self.place();
+        self.count += 1;
         if let Some(identity) = object.identity() {
             self.by_identity.insert(identity, id);
         }
         self.slots[id as usize] = Some(object);
         id
+    }
+
+    /// An empty place.
+    fn place(&mut self) -> ObjectId {
+        if let Some(Reverse(id)) = self.free.pop()
+            && (id as usize) < self.slots.len()
+        {
+            return id;
+        }
+        // The lowest is beyond the end: so are all.
+        self.free.clear();
+        self.slots.push(None);
+        (self.slots.len() - 1) as ObjectId
+    }
+
+    /// Bytes of memory, about: those of all places, of the table by inode number, and of what epolls
+    /// and inotifies watch.
+    pub fn memory_bytes(&self) -> usize {
+        const IDENTITY_BYTES: usize = 32;
+        const WATCH_BYTES: usize = 24;
+        let epolls = self.epolls.values().map(BTreeSet::len).sum::<usize>();
+        let inotifies = self.inotifies.values().map(BTreeSet::len).sum::<usize>();
+        self.slots.capacity() * size_of::<Option<Object>>()
+            + self.free.len() * size_of::<ObjectId>()
+            + self.by_identity.capacity() * IDENTITY_BYTES
+            + (2 * epolls + inotifies) * WATCH_BYTES
+    }
+
+    /// Gives back the room of what is gone, where that is most of it.
+    pub fn shrink(&mut self) {
+        if self.slots.capacity() > 4 * self.slots.len() {
+            self.slots.shrink_to(2 * self.slots.len());
+            let len = self.slots.len();
+            self.free.retain(|Reverse(id)| (*id as usize) < len);
+            self.free.shrink_to_fit();
+        }
+        if self.by_identity.capacity() > 4 * self.by_identity.len() {
+            self.by_identity.shrink_to(2 * self.by_identity.len());
+        }
     }
 
     /// A descriptor more names it.
@@ -166,7 +207,11 @@ impl Objects {
         }
         let gone = *object;
         self.slots[id as usize] = None;
-        self.free.push(id);
+        self.count -= 1;
+        self.free.push(Reverse(id));
+        while self.slots.last().is_some_and(Option::is_none) {
+            self.slots.pop();
+        }
         if let Some(identity) = gone.identity()
             && self.by_identity.get(&identity) == Some(&id)
         {

@@ -2,26 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::FxHashMap;
-
-use super::{
-    FdOp, Object, ObjectId, Objects,
-    log::{FdLog, Seen},
-};
+use super::{DescriptorCounts, FdOp, Object, ObjectId, Objects, log::FdLog};
 use crate::{
-    event::{DescriptorKind, OpenSet, TableReading},
+    event::{DescriptorKind, OpenSet},
     inventory::Applied,
 };
-
-/// `AF_INET`, `AF_INET6` and `SOCK_STREAM`.
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-const SOCK_STREAM: u8 = 1;
-/// `TCP_LISTEN`, include/net/tcp_states.h.
-const TCP_LISTEN: u8 = 10;
-
-/// How many TCP states there are, 0 included (include/net/tcp_states.h).
-pub const TCP_STATES: usize = 13;
 
 /// How right a table was at its last check, before anything was corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,48 +17,19 @@ pub struct TableAccuracy {
     pub errors: u64,
 }
 
-/// What a table holds, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DescriptorCounts {
-    /// Descriptors by [`DescriptorKind`]; of files the last known number.
-    pub by_kind: [u64; DescriptorKind::ALL.len()],
-    /// Whether the number of plain files is known.
-    pub knows_files: bool,
-    /// Open files behind the descriptors that are no plain files.
-    pub objects: u64,
-    /// Listening sockets.
-    pub listeners: u64,
-    /// Descriptors of TCP sockets by `TCP_*`.
-    pub tcp: [u64; TCP_STATES],
-    /// Descriptors its epolls watch.
-    pub epoll_watches: u64,
-    /// Files its inotifies watch.
-    pub inotify_watches: u64,
-}
-
-impl DescriptorCounts {
-    /// Descriptors of one kind.
-    pub fn get(&self, kind: DescriptorKind) -> u64 {
-        self.by_kind[kind as usize]
-    }
-
-    /// Descriptors that are no plain files.
-    pub fn tracked(&self) -> u64 {
-        self.by_kind.iter().sum::<u64>() - self.get(DescriptorKind::File)
-    }
-}
-
 /// A descriptor table.
 #[derive(Debug)]
 pub struct Table {
-    open: BTreeMap<u32, ObjectId>,
+    pub(super) open: BTreeMap<u32, ObjectId>,
     /// Watches of epolls on descriptors that are not followed, by number: they end with it.
     plain_watches: BTreeSet<(u32, ObjectId)>,
     /// Plain files at the last look.
-    files: Option<u64>,
-    is_seeded: bool,
-    is_exact: bool,
-    log: Option<FdLog>,
+    pub(super) files: Option<u64>,
+    /// What was last read, where there is no room for descriptors.
+    pub(super) coarse: Option<DescriptorCounts>,
+    pub(super) is_seeded: bool,
+    pub(super) is_exact: bool,
+    pub(super) log: Option<FdLog>,
     /// Processes that use it.
     pub users: u32,
     /// When its last event was stamped, in nanoseconds since boot.
@@ -97,6 +53,7 @@ impl Table {
             open: BTreeMap::new(),
             plain_watches: BTreeSet::new(),
             files: None,
+            coarse: None,
             is_seeded: false,
             is_exact: false,
             log: Some(FdLog::new(now_ns)),
@@ -118,6 +75,7 @@ impl Table {
         if !self.is_seeded {
             return copy;
         }
+        copy.coarse = self.coarse;
         copy.open = self.open.clone();
         copy.open.retain(|&fd, _| open.has(fd) != Some(false));
         copy.open.values().for_each(|&id| objects.hold(id));
@@ -133,8 +91,22 @@ impl Table {
         copy
     }
 
+    /// Keeps numbers only, from now on as /proc shows them: there is no room for descriptors.
+    pub fn make_coarse(&mut self, objects: &mut Objects) {
+        self.coarse = self.counts(objects);
+        self.clear(objects);
+        self.log = None;
+        self.accuracy = None;
+    }
+
+    /// Whether only numbers are kept.
+    pub fn is_coarse(&self) -> bool {
+        self.coarse.is_some()
+    }
+
     /// Lets everything go.
     pub fn clear(&mut self, objects: &mut Objects) {
+        self.plain_watches.clear();
         for (_, id) in std::mem::take(&mut self.open) {
             objects.release(id);
         }
@@ -160,6 +132,18 @@ impl Table {
         self.open.is_empty()
     }
 
+    /// Bytes of memory, about: entries in tree nodes that are half full, and what waits to be merged.
+    pub fn memory_bytes(&self) -> usize {
+        const ENTRY_BYTES: usize = 20;
+        let log = self.log.as_ref().map_or(0, FdLog::memory_bytes);
+        size_of::<Self>() + (self.open.len() + self.plain_watches.len()) * ENTRY_BYTES + log
+    }
+
+    /// Bytes that its descriptors take with the files behind them, were these named by no other.
+    pub fn detail_bytes(&self) -> usize {
+        self.memory_bytes() + self.open.len() * size_of::<Option<Object>>()
+    }
+
     /// The files behind its descriptors.
     pub fn objects(&self) -> impl Iterator<Item = ObjectId> + '_ {
         self.open.values().copied()
@@ -173,7 +157,7 @@ impl Table {
 
     /// Starts keeping operations, so that a reading can be merged a second later.
     pub fn start_log(&mut self, now_ns: u64) {
-        if self.log.is_none() {
+        if self.log.is_none() && !self.is_coarse() {
             self.log = Some(FdLog::new(now_ns));
         }
     }
@@ -186,7 +170,7 @@ impl Table {
     /// The kernel said how many descriptors there are, at a time when nothing was going on: what is
     /// not followed is plain files. A surprise is worth a look.
     pub fn take_total(&mut self, total: u64) {
-        if !self.is_seeded {
+        if !self.is_seeded || self.is_coarse() {
             return;
         }
         let files = total.checked_sub(self.open.len() as u64);
@@ -197,6 +181,9 @@ impl Table {
     /// Applies an operation stamped `at_ns`; `stack` is where it came from, 0 if unknown.
     pub fn apply(&mut self, at_ns: u64, op: FdOp, stack: u32, objects: &mut Objects) -> Applied {
         self.last_event_ns = at_ns;
+        if self.is_coarse() {
+            return Applied::Waiting;
+        }
         if let Some(log) = &mut self.log {
             log.push(at_ns, op);
         }
@@ -317,160 +304,5 @@ impl Table {
             self.open.remove(&fd);
             objects.release(id);
         }
-    }
-
-    /// Takes a reading whose end the stream has passed: seeds an unknown table; for a known one
-    /// takes its accuracy first and then, if `correct`, what the reading says. Says whether the
-    /// reading could be used.
-    pub fn reconcile(
-        &mut self,
-        reading: &TableReading,
-        correct: bool,
-        objects: &mut Objects,
-    ) -> bool {
-        let quiet_since = reading.t0_ns.saturating_sub(FdLog::LOOKBACK_NS);
-        let was_busy = self.log.as_ref().is_some_and(|log| log.is_busy_since(quiet_since));
-        let merged = self.log.as_ref().and_then(|log| log.merge(reading));
-        self.asked_ns = 0;
-        let Some(merged) = merged else {
-            self.refusals = self.refusals.saturating_add(1);
-            return false;
-        };
-        self.refusals = 0;
-        let seeding = !self.is_seeded;
-        if !seeding {
-            let errors = self.errors(&merged, objects);
-            self.accuracy = Some(TableAccuracy { checked_ns: reading.t1_ns, errors });
-            self.is_exact = errors == 0;
-        }
-        if seeding || correct {
-            self.install(&merged, reading.t0_ns, objects);
-            if seeding || !was_busy {
-                self.install_details(&merged, reading.t0_ns, objects);
-            }
-            self.is_seeded = true;
-            self.is_exact = true;
-        }
-        let files = merged.values().filter(|seen| seen.kind == DescriptorKind::File).count();
-        self.files = Some(files as u64);
-        self.is_suspect = false;
-        self.read_ns = reading.t1_ns;
-        self.log = None;
-        true
-    }
-
-    /// Whether a descriptor is what was seen, as far as both know it.
-    fn is_same(id: ObjectId, seen: &Seen, objects: &Objects) -> bool {
-        objects.get(id).is_some_and(|object| {
-            object.kind == seen.kind
-                && (object.inode == seen.inode || object.inode == 0 || seen.inode == 0)
-        })
-    }
-
-    fn errors(&self, merged: &BTreeMap<u32, Seen>, objects: &Objects) -> u64 {
-        let followed = |seen: &&Seen| seen.kind != DescriptorKind::File;
-        let wrong = self.open.iter().filter(|&(fd, &id)| {
-            !merged.get(fd).filter(followed).is_some_and(|seen| Self::is_same(id, seen, objects))
-        });
-        let missed =
-            merged.iter().filter(|(fd, seen)| followed(seen) && !self.open.contains_key(fd));
-        (wrong.count() + missed.count()) as u64
-    }
-
-    /// Makes the descriptors those that were seen; files that are known keep their births.
-    fn install(&mut self, merged: &BTreeMap<u32, Seen>, read_ns: u64, objects: &mut Objects) {
-        let mut old = std::mem::take(&mut self.open);
-        let mut by_group: FxHashMap<u32, ObjectId> = FxHashMap::default();
-        for (&fd, seen) in merged {
-            if seen.kind == DescriptorKind::File {
-                continue;
-            }
-            let known = old.get(&fd).copied().filter(|&id| Self::is_same(id, seen, objects));
-            if let Some(id) = known {
-                old.remove(&fd);
-                by_group.insert(seen.group, id);
-                self.open.insert(fd, id);
-                continue;
-            }
-            let copy = by_group.get(&seen.group).copied();
-            let found = copy.or_else(|| objects.find(seen.inode, seen.writes));
-            let id = found.unwrap_or_else(|| {
-                objects.add(Object {
-                    inode: seen.inode,
-                    writes: seen.writes,
-                    ..Object::new(seen.kind, read_ns)
-                })
-            });
-            by_group.insert(seen.group, id);
-            objects.hold(id);
-            self.open.insert(fd, id);
-        }
-        for id in old.into_values() {
-            objects.release(id);
-        }
-    }
-
-    /// Takes what a reading says of sockets and watches.
-    fn install_details(&self, merged: &BTreeMap<u32, Seen>, read_ns: u64, objects: &mut Objects) {
-        let by_group: FxHashMap<u32, ObjectId> =
-            self.open.iter().filter_map(|(fd, &id)| Some((merged.get(fd)?.group, id))).collect();
-        for (fd, &id) in &self.open {
-            let Some(seen) = merged.get(fd) else { continue };
-            match seen.kind {
-                DescriptorKind::Epoll => {
-                    let watches: Vec<_> = seen
-                        .watches
-                        .iter()
-                        .map(|(fd, group)| (*fd, by_group.get(group).copied()))
-                        .collect();
-                    objects.set_watches(id, &watches);
-                }
-                DescriptorKind::Inotify => {
-                    let watches = seen.watches.iter().map(|(watch, _)| *watch);
-                    objects.set_inotify_watches(id, watches.collect());
-                }
-                DescriptorKind::Socket => {
-                    objects.set_socket(id, seen.socket, seen.is_listener, read_ns);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// What it holds; `None` until it was read once.
-    pub fn counts(&self, objects: &Objects) -> Option<DescriptorCounts> {
-        if !self.is_seeded {
-            return None;
-        }
-        let mut counts = DescriptorCounts { knows_files: self.files.is_some(), ..<_>::default() };
-        counts.by_kind[DescriptorKind::File as usize] = self.files.unwrap_or(0);
-        let mut copies = BTreeSet::new();
-        for &id in self.open.values() {
-            let Some(object) = objects.get(id) else { continue };
-            counts.by_kind[object.kind as usize] += 1;
-            let is_first = object.refs() == 1 || copies.insert(id);
-            counts.objects += u64::from(is_first);
-            match object.kind {
-                DescriptorKind::Socket => count_socket(object, &mut counts),
-                DescriptorKind::Epoll if is_first => {
-                    counts.epoll_watches += objects.watch_count(id) as u64;
-                }
-                DescriptorKind::Inotify if is_first => {
-                    counts.inotify_watches += objects.inotify_watch_count(id) as u64;
-                }
-                _ => {}
-            }
-        }
-        Some(counts)
-    }
-}
-
-fn count_socket(object: &Object, counts: &mut DescriptorCounts) {
-    let socket = object.socket;
-    let is_tcp = matches!(socket.family, AF_INET | AF_INET6) && socket.socket_type == SOCK_STREAM;
-    let is_listener = object.is_listener || (is_tcp && socket.state == TCP_LISTEN);
-    counts.listeners += u64::from(is_listener);
-    if is_tcp && let Some(count) = counts.tcp.get_mut(usize::from(socket.state)) {
-        *count += 1;
     }
 }

@@ -109,8 +109,9 @@ impl Tables {
         let key = TableKey(files);
         let old = self.uses.remove(&pid);
         let mut table = match old.as_ref().and_then(|uses| self.by_key.get(&uses.main)) {
-            Some(old) => old.copied(open, now_ns, &mut self.objects),
-            None => Table::unseeded(now_ns),
+            // Another program holds less, mostly: there may be room for it.
+            Some(old) if !old.is_coarse() => old.copied(open, now_ns, &mut self.objects),
+            _ => Table::unseeded(now_ns),
         };
         // Beyond the record's room nothing is known of what was closed on exec.
         if open.count().is_none() && table.is_seeded() {
@@ -153,6 +154,27 @@ impl Tables {
         };
         self.objects.act_for(who.pid);
         table.apply(at_ns, op, stack, &mut self.objects)
+    }
+
+    /// Keeps numbers only of the table /proc shows for a process; says whether there was more.
+    pub fn make_coarse(&mut self, pid: u32) -> bool {
+        let key = self.uses.get(&pid).map(|uses| uses.main);
+        let Some(table) = key.and_then(|key| self.by_key.get_mut(&key)) else { return false };
+        let is_finer = table.is_seeded() && !table.is_coarse();
+        if is_finer {
+            table.make_coarse(&mut self.objects);
+        }
+        is_finer
+    }
+
+    /// Bytes of memory, about.
+    pub fn memory_bytes(&self) -> usize {
+        self.iter().map(Table::memory_bytes).sum::<usize>() + self.objects.memory_bytes()
+    }
+
+    /// Gives back the room of what is gone.
+    pub fn shrink(&mut self) {
+        self.objects.shrink();
     }
 
     /// A process that holds or held the socket with this inode number; `None` if it is not known.

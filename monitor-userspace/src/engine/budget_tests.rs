@@ -1,0 +1,130 @@
+//! The inventory within its memory: detail goes, totals stay.
+
+use super::*;
+use crate::{
+    event::{Call, DescriptorKind, EventKind, ReadDescriptor, ReadSocket, TableReading},
+    output::Source,
+};
+
+const FILES: u64 = 1 << 63 | 1 << 32;
+
+impl World {
+    /// A process makes an eventfd.
+    fn eventfd(&mut self, at: f64, pid: u32, fd: i64) {
+        let call = Call {
+            kind: EventKind::Eventfd2,
+            args: [0; 4],
+            result: fd,
+            inode: 0,
+            file: FileKind::None,
+            detail: 0,
+        };
+        let at_ns = (at * 1e9) as u64;
+        let body = Body::Call(call);
+        self.feed(&Input::Event(Event { at_ns, pid, tid: pid, mm: MM + 1, files: FILES, body }));
+    }
+
+    /// A table is read.
+    fn fds(&mut self, at: f64, pid: u32, open: Vec<ReadDescriptor>) {
+        let t0_ns = (at * 1e9) as u64;
+        let process = ProcessId { pid, start_ticks: u64::from(pid) };
+        let t1_ns = t0_ns + 1000;
+        let reading = TableReading { process, t0_ns, t1_ns, open, timers: None, found: true };
+        self.feed(&Input::Table(Box::new(reading)));
+    }
+
+    fn last(&self, pid: u32) -> Snapshot {
+        self.engine.snapshot(pid, false).unwrap()
+    }
+
+    /// A process that holds so many eventfds and whose totals alone there is room for.
+    fn crowded(fds: u32) -> Self {
+        let mut world = Self::all();
+        world.exec(1.0, 7, 1, "x");
+        world.maps(1.5, 7, &[]);
+        world.fds(1.5, 7, Vec::new());
+        for fd in 0..fds {
+            world.eventfd(2.0, 7, i64::from(fd));
+        }
+        assert_eq!(world.last(7).eventfds, Some(u64::from(fds)));
+        world.engine.facts.max_memory_bytes = 100_000;
+        world.feed(&Input::Tick { now_ns: 10 * SECOND });
+        world
+    }
+}
+
+fn found(fd: u32, kind: DescriptorKind, watches: &[u32]) -> ReadDescriptor {
+    let tcp = ReadSocket { family: 2, socket_type: 1, tcp_state: 10, is_listener: true };
+    let socket = (kind == DescriptorKind::Socket).then_some(tcp);
+    ReadDescriptor { fd, kind, inode: 0, writes: false, socket, watches: watches.to_vec() }
+}
+
+#[test]
+fn too_many_ranges_are_given_up_but_no_total_is() {
+    let mut world = World::all();
+    world.engine.facts.max_memory_bytes = 150_000;
+    world.exec(1.0, 7, 1, "x");
+    world.maps(1.5, 7, &[]);
+    for at in 0..4000 {
+        world.mmap(2.0, (7, 1), 10 + 2 * at, 1);
+    }
+    assert_eq!(world.pages(7), Some(4000));
+    world.feed(&Input::Tick { now_ns: 10 * SECOND });
+    assert!(world.engine.inventory_bytes() <= 150_000, "{}", world.engine.inventory_bytes());
+    assert_eq!(world.pages(7), Some(4000), "the total is kept");
+    assert!(world.engine.counts.folded > 0);
+    world.munmap(11.0, (7, 1), 10, 2);
+    world.maps(12.0, 7, &[(10, 20), (30, 40)]);
+    assert_eq!(world.pages(7), Some(20), "and read from then on");
+    assert_eq!(world.last(7).source, Source::Proc);
+}
+
+#[test]
+fn too_many_descriptors_are_given_up_but_no_total_is() {
+    let mut world = World::crowded(4000);
+    assert!(world.engine.inventory_bytes() <= 100_000, "{}", world.engine.inventory_bytes());
+    let last = world.last(7);
+    assert_eq!((last.eventfds, last.descriptor_objects), (Some(4000), Some(4000)));
+    assert_eq!((last.source, world.engine.counts.folded), (Source::Proc, 1));
+    assert!(world.engine.tables.objects().is_empty());
+    // Events change nothing any more: what is read does.
+    world.eventfd(11.0, 7, 5000);
+    assert_eq!(world.last(7).eventfds, Some(4000));
+    world.engine.take_requests();
+    world.feed(&Input::Tick { now_ns: 12 * SECOND });
+    let asked = world.engine.take_requests();
+    assert!(asked.contains(&Request::Table { pid: 7 }), "{asked:?}");
+    use DescriptorKind::{Epoll, Eventfd, File, Inotify, Socket};
+    let open = vec![
+        found(0, File, &[]),
+        found(1, Eventfd, &[]),
+        found(2, Socket, &[]),
+        found(3, Epoll, &[1, 2]),
+        found(4, Inotify, &[1]),
+    ];
+    world.fds(12.5, 7, open);
+    let last = world.last(7);
+    assert_eq!((last.descriptors, last.files, last.eventfds), (Some(5), Some(1), Some(1)));
+    assert_eq!((last.sockets, last.listeners), (Some(1), Some(1)));
+    assert_eq!(last.connections.unwrap().listen, 1);
+    assert_eq!((last.epoll_watches, last.inotify_watches), (Some(2), Some(1)));
+    assert_eq!(last.descriptor_objects, None, "/proc does not tell");
+}
+
+#[test]
+fn a_small_table_is_not_given_up_for_nothing() {
+    let world = World::crowded(100);
+    assert_eq!(world.last(7).source, Source::Events);
+}
+
+#[test]
+fn another_program_is_followed_again() {
+    let mut world = World::crowded(4000);
+    world.engine.facts.max_memory_bytes = 1 << 20;
+    world.exec(13.0, 7, 2, "y");
+    assert_eq!(world.last(7).eventfds, None, "nothing is known yet");
+    world.maps(14.5, 7, &[]);
+    world.fds(14.5, 7, vec![found(1, DescriptorKind::Eventfd, &[])]);
+    let last = world.last(7);
+    assert_eq!((last.eventfds, last.source), (Some(1), Source::Events));
+}
