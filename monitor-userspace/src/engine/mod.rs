@@ -39,6 +39,9 @@ const FIRST_INTERVAL_NS: u64 = 2_000_000_000;
 const REMEMBERED_DEAD: usize = 4096;
 const LONGEST_READING_NS: u64 = 5_000_000_000;
 
+/// Findings that ended and are told again in the summary.
+const REMEMBERED_FINDINGS: usize = 1000;
+
 /// A process that ended.
 #[derive(Clone, Copy, Debug)]
 struct Dead {
@@ -83,7 +86,9 @@ pub struct Engine {
     next_budget_ns: u64,
     wants_events: bool,
     not_printed: u64,
-    resolved: Vec<crate::output::Finding>,
+    /// Findings that ended, for the summary: the last of them, and how many there were before.
+    resolved: std::collections::VecDeque<crate::output::Finding>,
+    resolved_before: u64,
     worst: Option<Severity>,
 }
 
@@ -132,7 +137,8 @@ impl Engine {
             next_budget_ns: 0,
             wants_events,
             not_printed: 0,
-            resolved: Vec::new(),
+            resolved: std::collections::VecDeque::new(),
+            resolved_before: 0,
             worst: None,
             facts,
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Engine;
+use super::{Engine, REMEMBERED_FINDINGS};
 use crate::{
     event::{Family, ProcessId, TICK_NS},
     output::{
@@ -34,13 +34,14 @@ impl Engine {
             .filter_map(|&pid| self.accuracy_of(self.table.get(pid)?))
             .filter_map(|accuracy| accuracy.mapping_error_bytes)
             .collect();
-        let mut findings = self.resolved.clone();
-        findings.extend(self.open_findings(FindingState::Open));
+        let resolved = self.resolved.iter().cloned();
+        let findings = resolved.chain(self.open_findings(FindingState::Open)).collect();
         Summary {
             ts: self.clock.at(self.now_ns),
             seconds: self.now_ns.saturating_sub(self.facts.started_ns) as f64 / 1e9,
             stats: self.stats(),
             findings,
+            earlier_findings: self.resolved_before,
             accuracy: checked.iter().max().map(|&worst| (worst, checked.len())),
             command_status: self.command_status,
         }
@@ -103,7 +104,11 @@ impl Engine {
         self.worst = self.worst.max(Some(finding.severity));
         out(Output::Finding(&finding));
         if finding.state == FindingState::Resolved {
-            self.resolved.push(finding);
+            if self.resolved.len() >= REMEMBERED_FINDINGS {
+                self.resolved.pop_front();
+                self.resolved_before += 1;
+            }
+            self.resolved.push_back(finding);
         }
     }
 

@@ -303,6 +303,23 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_that_is_detached_while_it_is_read_goes() {
+        let at = |from: u64, to: u64| ReadRange(from * P, to * P, MappingClass::Shared, Some(5));
+        let held = |ops: &[(u64, MemOp)]| {
+            let mut log = OpLog::new(0);
+            ops.iter().for_each(|&(at_ns, op)| log.push(at_ns, op));
+            let reading =
+                Reconcile { t0_ns: T0, ranges: vec![at(1, 4), at(4, 6)], ..Reconcile::default() };
+            log.merge(&reading).unwrap().0.totals().all() / P
+        };
+        let detach = MemOp::Detach { start: P };
+        assert_eq!(held(&[]), 5);
+        assert_eq!(held(&[(T0 - 1, detach)]), 0);
+        assert_eq!(held(&[(T0 + 1, detach)]), 0);
+        assert_eq!(held(&[(T0 - 9, detach), (T0 - 5, map(1, 2))]), 5, "attached again");
+    }
+
+    #[test]
     fn what_was_acquired_again_before_the_reading_stays() {
         let ops = [(T0 - 9, unmap(1, 4)), (T0 - 5, map(2, 3)), (T0, map(3, 4))];
         assert_eq!(merged(&[(1, 4, Anonymous)], &ops), [(2, 4)]);

@@ -143,3 +143,89 @@ fn an_mremap_of_length_zero_or_dontunmap_keeps_its_source() {
     };
     assert!(!keeps(P, 1) && keeps(0, 1) && keeps(P, 1 | MREMAP_DONTUNMAP));
 }
+
+/// What a call stands for where segment 5 has a byte more than a page.
+fn call_of(kind: EventKind, args: [u64; 4], result: i64) -> Option<MemOp> {
+    let get = |args, result| Call {
+        kind: EventKind::Shmget,
+        args,
+        result,
+        inode: 0,
+        file: FileKind::None,
+        detail: 0,
+    };
+    let mut segments = Segments::default();
+    segments.apply(1, &Body::Call(get([0, P + 1, 0, 0], 5)));
+    // One that is there is asked for by any smaller size, or none.
+    segments.apply(2, &Body::Call(get([0, 0, 0, 0], 5)));
+    segments.apply(2, &Body::Call(get([0, 9, 0, 0], 5)));
+    segments.apply(2, &Body::Call(get([0, P, 0, 0], -28)));
+    let call = Call { kind, args, result, ..get([0; 4], 0) };
+    mem_op(&Body::Call(call), &facts(), &segments, 0)
+}
+
+fn made(start: u64, pages: u64, class: MappingClass, origin: Origin) -> Option<MemOp> {
+    let end = start + pages * P;
+    Some(MemOp::Map { start, end, class, replaces: false, origin })
+}
+
+#[test]
+fn a_segment_is_attached_whole_and_goes_by_its_address() {
+    let at = 0x10_0000;
+    let attached = made(at, 2, MappingClass::Shared, Origin::Segment(5));
+    assert_eq!(call_of(EventKind::Shmat, [5, 0, 0, 0], at as i64), attached);
+    let over = call_of(EventKind::Shmat, [5, 0, SHM_REMAP, 0], at as i64);
+    assert!(matches!(over, Some(MemOp::Map { replaces: true, .. })), "{over:?}");
+    assert_eq!(call_of(EventKind::Shmat, [6, 0, 0, 0], at as i64), None, "of unknown size");
+    assert_eq!(call_of(EventKind::Shmat, [5, 0, 0, 0], -22), None);
+    let detached = Some(MemOp::Detach { start: at });
+    assert_eq!(call_of(EventKind::Shmdt, [at, 0, 0, 0], 0), detached);
+    assert_eq!(call_of(EventKind::IoDestroy, [at, 0, 0, 0], 0), detached);
+}
+
+#[test]
+fn rings_of_aio_and_shadow_stacks_have_their_sizes() {
+    let at = 0x10_0000;
+    let aio = |pages| made(at, pages, MappingClass::File, Origin::Aio);
+    // 2 * 128 + 2 slots of 32 bytes, and a header.
+    assert_eq!(call_of(EventKind::IoSetup, [128, at, 0, 0], 0), aio(3));
+    // Four a CPU at least.
+    assert_eq!(call_of(EventKind::IoSetup, [1, at, 0, 0], 0), aio(1));
+    assert_eq!(call_of(EventKind::IoSetup, [1, at, 7 * P, 0], 0), aio(7), "as read");
+    let shadow = call_of(EventKind::MapShadowStack, [0, P + 1, 0, 0], at as i64);
+    assert_eq!(shadow, made(at, 2, Anonymous, Origin::Unknown));
+}
+
+#[test]
+fn what_a_call_attached_is_detached_in_all_its_pieces() {
+    let mut space = seeded(&[(1, 2, Anonymous)]);
+    let attach = |start: u64, end: u64, id| MemOp::Map {
+        start: start * P,
+        end: end * P,
+        class: MappingClass::Shared,
+        replaces: false,
+        origin: Origin::Segment(id),
+    };
+    space.apply(20, attach(4, 8, 5));
+    space.apply(20, attach(8, 10, 6));
+    assert_eq!(space.segments(), Some(2));
+    // A part goes, and what begins elsewhere is no segment's start.
+    space.apply(21, MemOp::Unmap { start: 7 * P, end: 8 * P });
+    space.apply(22, MemOp::Detach { start: 5 * P });
+    space.apply(22, MemOp::Detach { start: P });
+    assert_eq!(space.totals().unwrap().all(), 6 * P);
+    space.apply(23, MemOp::Detach { start: 4 * P });
+    assert_eq!((space.totals().unwrap().all(), space.segments()), (3 * P, Some(1)));
+}
+
+#[test]
+fn files_without_a_path_are_shared_memory() {
+    let of = |flags: u32, file: FileKind| class(flags, file);
+    assert_eq!(of(MAP_SHARED, FileKind::Memfd), MappingClass::Shared);
+    assert_eq!(of(2, FileKind::Memfd), MappingClass::Shared);
+    assert_eq!(of(MAP_SHARED, FileKind::DevZero), MappingClass::Shared);
+    assert_eq!(of(2, FileKind::DevZero), MappingClass::File);
+    assert_eq!(of(MAP_SHARED, FileKind::Path), MappingClass::File);
+    assert_eq!(of(MAP_SHARED | MAP_ANONYMOUS, FileKind::None), MappingClass::Shared);
+    assert_eq!(of(MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, FileKind::None), Anonymous);
+}

@@ -393,8 +393,10 @@ pub struct Summary {
     pub seconds: f64,
     /// The agent's own figures.
     pub stats: Stats,
-    /// Every finding of the run, as it stands.
+    /// Every finding of the run, as it stands; of very many that ended, the last.
     pub findings: Vec<Finding>,
+    /// Findings that ended before those.
+    pub earlier_findings: u64,
     /// Worst mapping error of a checked process, and how many were checked; `None` if none was.
     pub accuracy: Option<(u64, usize)>,
     /// Status of the command started with `--`.

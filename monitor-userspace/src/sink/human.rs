@@ -170,6 +170,9 @@ fn summary_lines(summary: &Summary) -> String {
     if summary.findings.is_empty() {
         text.push_str("  no findings\n");
     }
+    if summary.earlier_findings > 0 {
+        let _ = writeln!(text, "  {} earlier findings", summary.earlier_findings);
+    }
     for finding in &summary.findings {
         let _ = writeln!(text, "  {}", finding_line(finding));
     }

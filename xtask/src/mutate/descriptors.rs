@@ -16,6 +16,14 @@ const fn object(name: &'static str, snippet: &'static str, replacement: &'static
     Operation { name, file: "inventory/descriptors/object.rs", snippet, replacement, tests: TESTS }
 }
 
+const fn reading(
+    name: &'static str,
+    snippet: &'static str,
+    replacement: &'static str,
+) -> Operation {
+    Operation { name, file: "inventory/descriptors/reading.rs", snippet, replacement, tests: TESTS }
+}
+
 const fn log(name: &'static str, snippet: &'static str, replacement: &'static str) -> Operation {
     Operation { name, file: "inventory/descriptors/log.rs", snippet, replacement, tests: TESTS }
 }
@@ -81,12 +89,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "            objects.release(id);\n        }\n    }\n\n    /// Whether it was read once.",
         "            let _ = (id, &objects);\n        }\n    }\n\n    /// Whether it was read once.",
     ),
-    table(
+    reading(
         "descriptors: reading: errors are not counted",
         "(wrong.count() + missed.count()) as u64",
         "wrong.count() as u64",
     ),
-    table(
+    reading(
         "descriptors: reading: corrects when told not to",
         "if seeding || correct {\n            self.install",
         "if seeding || !correct || correct {\n            self.install",

@@ -14,6 +14,7 @@ mod descriptors;
 mod inventory;
 mod operations;
 mod probes;
+mod resources;
 mod space;
 
 #[derive(Args)]

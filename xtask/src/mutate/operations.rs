@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 
 use super::ask::{Fate, ask};
-use super::{descriptors, inventory, space};
+use super::{descriptors, inventory, resources, space};
 use crate::{sh, testbin};
 
 /// The tests take seconds; a mutant may well never end.
@@ -33,7 +33,12 @@ pub(super) struct Operation {
 
 /// Every row there is.
 fn all() -> impl Iterator<Item = &'static Operation> {
-    inventory::OPERATIONS.iter().chain(space::OPERATIONS).chain(descriptors::OPERATIONS)
+    inventory::OPERATIONS
+        .iter()
+        .chain(space::OPERATIONS)
+        .chain(descriptors::OPERATIONS)
+        .chain(resources::MADE)
+        .chain(resources::OPERATIONS)
 }
 
 pub(super) fn run(

@@ -176,3 +176,105 @@ fn pipe(call: &Call) -> [Option<FdOp>; 2] {
     };
     [Some(end(both as u32, false)), Some(end((both >> 32) as u32, true))]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::FileKind;
+    use EventKind as K;
+
+    const SOCKET: SocketFacts = SocketFacts { family: 2, socket_type: 1, state: 7 };
+
+    fn call(kind: EventKind, args: [u64; 4], result: i64) -> Call {
+        Call { kind, args, result, inode: 0, file: FileKind::None, detail: 0 }
+    }
+
+    fn ops(call: Call) -> Vec<FdOp> {
+        fd_ops(&Body::Call(call)).into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn each_call_that_makes_a_descriptor_makes_one_of_its_kind() {
+        let made = [
+            (K::MemfdCreate, DescriptorKind::Memfd),
+            (K::TimerfdCreate, DescriptorKind::Timerfd),
+            (K::Eventfd, DescriptorKind::Eventfd),
+            (K::Eventfd2, DescriptorKind::Eventfd),
+            (K::EpollCreate, DescriptorKind::Epoll),
+            (K::EpollCreate1, DescriptorKind::Epoll),
+            (K::InotifyInit, DescriptorKind::Inotify),
+            (K::InotifyInit1, DescriptorKind::Inotify),
+            (K::PidfdOpen, DescriptorKind::Other),
+            (K::Userfaultfd, DescriptorKind::Other),
+            (K::IoUringSetup, DescriptorKind::Other),
+        ];
+        for (kind, made) in made {
+            assert_eq!(ops(call(kind, [1; 4], 9)), [opened(9, made)], "{kind:?}");
+            assert_eq!(ops(call(kind, [1; 4], -24)), [], "{kind:?} failed");
+        }
+        for kind in [K::Signalfd, K::Signalfd4] {
+            let none = u64::from(u32::MAX);
+            assert_eq!(ops(call(kind, [none, 0, 0, 0], 9)), [opened(9, DescriptorKind::Other)]);
+            assert_eq!(ops(call(kind, [9, 0, 0, 0], 9)), [], "one that is there was changed");
+        }
+    }
+
+    #[test]
+    fn sockets_and_pipes_carry_their_identity() {
+        for kind in [K::Socket, K::Accept, K::Accept4] {
+            let call = Call { inode: 77, detail: SOCKET.pack(), ..call(kind, [3, 0, 0, 0], 9) };
+            assert_eq!(ops(call), [socket(9, 77, SOCKET)], "{kind:?}");
+        }
+        let both = 5 << 32 | 4;
+        let pair = Call { inode: 77, detail: 78, ..call(K::Socketpair, [1, 0x801, 0, both], 0) };
+        let unix = SocketFacts { family: 1, socket_type: 1, state: 0 };
+        assert_eq!(ops(pair), [socket(4, 77, unix), socket(5, 78, unix)]);
+        for kind in [K::Pipe, K::Pipe2] {
+            let made = ops(Call { inode: 77, ..call(kind, [0, both, 0, 0], 0) });
+            let end = |fd, writes| FdOp::Open {
+                fd,
+                kind: DescriptorKind::Pipe,
+                inode: 77,
+                writes,
+                socket: SocketFacts::default(),
+            };
+            assert_eq!(made, [end(4, false), end(5, true)], "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn copies_replace_where_their_place_was_chosen() {
+        for (kind, replaces) in
+            [(K::Dup, false), (K::Dup2, true), (K::Dup3, true), (K::Fcntl, false)]
+        {
+            let from =
+                |old| Call { inode: 77, file: FileKind::Socket, ..call(kind, [old, 9, 0, 0], 9) };
+            let kind_seen = Some(DescriptorKind::Socket);
+            let copy = FdOp::Copy { old: 3, new: 9, kind: kind_seen, inode: 77, replaces };
+            assert_eq!(ops(from(3)), [copy], "{kind:?}");
+            assert_eq!(ops(from(9)), [], "{kind:?} onto itself");
+        }
+    }
+
+    #[test]
+    fn what_closes_listens_and_watches_is_understood() {
+        let close = |first, last| FdOp::Close { first, last };
+        let body = Body::Close { fd: 3 };
+        assert_eq!(fd_ops(&body).into_iter().flatten().collect::<Vec<_>>(), [close(3, 3)]);
+        assert_eq!(ops(call(K::CloseRange, [3, 7, 0, 0], 0)), [close(3, 7)]);
+        assert_eq!(ops(call(K::CloseRange, [3, 7, 2, 0], 0)), [close(3, 7)], "of its own table");
+        assert_eq!(ops(call(K::CloseRange, [3, 7, 4, 0], 0)), [], "at exec only");
+        assert_eq!(ops(call(K::Listen, [3, 128, 0, 0], 0)), [FdOp::Listen { fd: 3 }]);
+        let ctl = |operation| ops(call(K::EpollCtl, [3, operation, 7, 0], 0));
+        assert_eq!(ctl(1), [FdOp::Watch { epoll: 3, fd: 7 }]);
+        assert_eq!(ctl(2), [FdOp::Unwatch { epoll: 3, fd: 7 }]);
+        assert_eq!(ctl(3), [], "modified");
+        let add = call(K::InotifyAddWatch, [3, 0, 0, 0], 5);
+        assert_eq!(ops(add), [FdOp::AddWatch { inotify: 3, watch: 5 }]);
+        let remove = call(K::InotifyRmWatch, [3, 5, 0, 0], 0);
+        assert_eq!(ops(remove), [FdOp::RemoveWatch { inotify: 3, watch: 5 }]);
+        for kind in [K::Bind, K::Connect, K::Shutdown, K::TimerfdSettime, K::Shmat] {
+            assert_eq!(ops(call(kind, [3, 0, 0, 0], 0)), [], "{kind:?}");
+        }
+    }
+}
