@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::{
-    event::{Call, DescriptorKind, EventKind, ReadDescriptor, ReadSocket, TableReading},
+    event::{DescriptorKind, ReadDescriptor, ReadSocket, TableReading},
     output::Source,
 };
+use DescriptorKind::{Epoll, Eventfd, File, Inotify, Socket};
 
 const FILES: u64 = 1 << 63 | 1 << 32;
 
@@ -55,7 +56,7 @@ impl World {
 
 fn found(fd: u32, kind: DescriptorKind, watches: &[u32]) -> ReadDescriptor {
     let tcp = ReadSocket { family: 2, socket_type: 1, tcp_state: 10, is_listener: true };
-    let socket = (kind == DescriptorKind::Socket).then_some(tcp);
+    let socket = (kind == Socket).then_some(tcp);
     ReadDescriptor { fd, kind, inode: 0, writes: false, socket, watches: watches.to_vec() }
 }
 
@@ -94,7 +95,6 @@ fn too_many_descriptors_are_given_up_but_no_total_is() {
     world.feed(&Input::Tick { now_ns: 12 * SECOND });
     let asked = world.engine.take_requests();
     assert!(asked.contains(&Request::Table { pid: 7 }), "{asked:?}");
-    use DescriptorKind::{Epoll, Eventfd, File, Inotify, Socket};
     let open = vec![
         found(0, File, &[]),
         found(1, Eventfd, &[]),
@@ -124,7 +124,7 @@ fn another_program_is_followed_again() {
     world.exec(13.0, 7, 2, "y");
     assert_eq!(world.last(7).eventfds, None, "nothing is known yet");
     world.maps(14.5, 7, &[]);
-    world.fds(14.5, 7, vec![found(1, DescriptorKind::Eventfd, &[])]);
+    world.fds(14.5, 7, vec![found(1, Eventfd, &[])]);
     let last = world.last(7);
     assert_eq!((last.eventfds, last.source), (Some(1), Source::Events));
 }

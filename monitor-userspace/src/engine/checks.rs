@@ -12,12 +12,30 @@ const STRANGE_NS: u64 = 10_000_000_000;
 /// When an unanswered request is made again.
 const RETRY_NS: u64 = 5_000_000_000;
 
+/// How much is kept of a space or a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    /// It was never read.
+    Nothing,
+    /// There is no room for more than numbers.
+    Totals,
+    Detail,
+}
+
+impl Kept {
+    fn new(is_seeded: bool, is_coarse: bool) -> Self {
+        match (is_seeded, is_coarse) {
+            (false, _) => Self::Nothing,
+            (true, true) => Self::Totals,
+            (true, false) => Self::Detail,
+        }
+    }
+}
+
 /// What is known of a space or a table, as far as it decides whether to read it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
-    is_seeded: bool,
-    /// Whether numbers are all that is kept of it.
-    is_coarse: bool,
+    kept: Kept,
     is_exact: bool,
     /// Whether something in /proc contradicts it, and may be looked into by now.
     is_suspect: bool,
@@ -31,8 +49,7 @@ pub(super) struct Known {
 impl Known {
     pub(super) fn of_space(space: &Space) -> Self {
         Self {
-            is_seeded: space.is_seeded(),
-            is_coarse: space.is_coarse(),
+            kept: Kept::new(space.is_seeded(), space.is_coarse()),
             is_exact: space.is_exact(),
             is_suspect: space.is_suspect,
             read_ns: space.read_ns,
@@ -43,8 +60,7 @@ impl Known {
 
     pub(super) fn of_table(table: &Table, now_ns: u64) -> Self {
         Self {
-            is_seeded: table.is_seeded(),
-            is_coarse: table.is_coarse(),
+            kept: Kept::new(table.is_seeded(), table.is_coarse()),
             is_exact: table.is_exact(),
             // Plain files come and go all the time: a surprise is looked into, but not at once again.
             is_suspect: table.is_suspect && now_ns >= table.read_ns + STRANGE_NS,
@@ -88,7 +104,7 @@ impl Pace {
         if known.asked_ns != 0 && now_ns < known.asked_ns + RETRY_NS {
             return Step::Wait;
         }
-        if !known.is_seeded {
+        if known.kept == Kept::Nothing {
             let is_due = now_ns >= self.first_look_ns;
             return if is_due { Step::Read { is_check: false } } else { Step::Wait };
         }
@@ -100,7 +116,7 @@ impl Pace {
         }
         if !self.may_start || !self.is_due(known) {
             Step::Wait
-        } else if known.is_coarse {
+        } else if known.kept == Kept::Totals {
             Step::Read { is_check: true }
         } else {
             Step::Begin
@@ -108,9 +124,10 @@ impl Pace {
     }
 
     fn is_due(&self, known: Known) -> bool {
-        let follows = self.has_events && !known.is_coarse;
-        let every_ns = if follows { CHECK_NS + self.stagger_ns } else { CHECK_PROC_ONLY_NS };
-        let is_doubted = self.corrects && !known.is_coarse && (known.is_suspect || !known.is_exact);
+        let is_followed = self.has_events && known.kept == Kept::Detail;
+        let every_ns = if is_followed { CHECK_NS + self.stagger_ns } else { CHECK_PROC_ONLY_NS };
+        let is_doubted =
+            self.corrects && known.kept == Kept::Detail && (known.is_suspect || !known.is_exact);
         is_doubted || self.now_ns >= known.read_ns + every_ns
     }
 }
@@ -123,8 +140,7 @@ mod tests {
 
     fn known() -> Known {
         Known {
-            is_seeded: true,
-            is_coarse: false,
+            kept: Kept::Detail,
             is_exact: true,
             is_suspect: false,
             read_ns: 100 * SECOND,
@@ -162,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_read_when_its_process_is_settled_and_asked_for_again() {
-        let unknown = Known { is_seeded: false, log_started_ns: Some(0), ..known() };
+        let unknown = Known { kept: Kept::Nothing, log_started_ns: Some(0), ..known() };
         assert_eq!(pace(49).step(unknown), Step::Wait);
         assert_eq!(pace(50).step(unknown), Step::Read { is_check: false });
         let asked = Known { asked_ns: 50 * SECOND, ..unknown };
@@ -172,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_in_numbers_only_is_read_every_ten_seconds() {
-        let coarse = Known { is_coarse: true, is_exact: false, ..known() };
+        let coarse = Known { kept: Kept::Totals, is_exact: false, ..known() };
         assert_eq!(pace(109).step(coarse), Step::Wait);
         assert_eq!(pace(110).step(coarse), Step::Read { is_check: true });
         assert_eq!(Pace { has_events: false, ..pace(110) }.step(known()), Step::Begin);

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     event::{
-        Body, Comm, Event, FileKind, Filters, MappingClass, OpenSet, Privilege, ProcReading,
-        ProcessId, ReadRange, Reconcile, StackChoice, TICK_NS,
+        Body, Call, Comm, Event, EventKind, FileKind, Filters, MappingClass, OpenSet, Privilege,
+        ProcReading, ProcessId, ReadRange, Reconcile, StackChoice, TICK_NS,
     },
     output::{FindingState, Snapshot},
 };
@@ -44,7 +44,7 @@ fn facts(filters: Filters) -> Start {
 struct World {
     engine: Engine,
     finals: Vec<Snapshot>,
-    printed: Vec<crate::event::EventKind>,
+    printed: Vec<EventKind>,
     findings: Vec<(u32, FindingState)>,
 }
 
@@ -236,7 +236,7 @@ fn threads_that_end_together_end_their_process_once() {
     let mut world = seeded();
     world.exit(3.0, 7, 7);
     world.exit(3.0, 7, 7);
-    let exits = world.printed.iter().filter(|kind| **kind == crate::event::EventKind::Exit);
+    let exits = world.printed.iter().filter(|kind| **kind == EventKind::Exit);
     assert_eq!((exits.count(), world.finals.len()), (1, 1));
 }
 
@@ -418,4 +418,44 @@ fn a_leak_opens_and_its_end_resolves_it() {
     assert_eq!(world.findings.last(), Some(&(7, FindingState::Resolved)));
     let opened = world.findings.iter().filter(|(_, state)| *state == FindingState::Open).count();
     assert_eq!(opened, 1);
+}
+
+#[test]
+fn timers_stay_behind_at_fork_and_interval_timers_go_on_over_exec() {
+    let call = |kind, args| {
+        Body::Call(Call { kind, args, result: 0, inode: 0, file: FileKind::None, detail: 0 })
+    };
+    let mut world = seeded();
+    world.event(3.0, 7, 7, call(EventKind::TimerCreate, [0, 0, 0, 0]));
+    world.event(3.0, 7, 7, call(EventKind::Setitimer, [1, SECOND, SECOND, 0]));
+    world.fork(4.0, (7, 7), (8, 8));
+    let timers = |world: &World, pid| world.engine.snapshot(pid, false).unwrap().timers;
+    assert_eq!((timers(&world, 7), timers(&world, 8)), (Some(2), Some(0)));
+    world.exec(5.0, 7, 9, "y");
+    assert_eq!(timers(&world, 7), Some(1));
+}
+
+#[test]
+fn who_ended_is_looked_at_and_counts_as_a_zombie_until_it_is_gone() {
+    let mut world = seeded();
+    world.fork(3.0, (7, 7), (8, 8));
+    assert_eq!(world.engine.snapshot(7, false).unwrap().children, 1);
+    world.exit(4.0, 8, 8);
+    world.engine.take_requests();
+    world.feed(&Input::Tick { now_ns: 6 * SECOND });
+    let asked = world.engine.take_requests();
+    assert!(asked.contains(&Request::Ended { pids: vec![8] }), "{asked:?}");
+    let zombie = ProcReading {
+        process: ProcessId { pid: 8, start_ticks: 8 },
+        at_ns: 6 * SECOND,
+        ppid: 7,
+        state: 'Z',
+        threads: 1,
+        ..ProcReading::default()
+    };
+    world.feed(&Input::Proc(Box::new(zombie)));
+    let last = world.engine.snapshot(7, false).unwrap();
+    assert_eq!((last.children, last.zombies), (0, 1));
+    world.feed(&Input::Tick { now_ns: 20 * SECOND });
+    assert_eq!(world.engine.snapshot(7, false).unwrap().zombies, 0);
 }

@@ -307,7 +307,9 @@ mod tests {
         let at = |from: u64, to: u64| ReadRange(from * P, to * P, MappingClass::Shared, Some(5));
         let held = |ops: &[(u64, MemOp)]| {
             let mut log = OpLog::new(0);
-            ops.iter().for_each(|&(at_ns, op)| log.push(at_ns, op));
+            for &(at_ns, op) in ops {
+                log.push(at_ns, op);
+            }
             let reading =
                 Reconcile { t0_ns: T0, ranges: vec![at(1, 4), at(4, 6)], ..Reconcile::default() };
             log.merge(&reading).unwrap().0.totals().all() / P

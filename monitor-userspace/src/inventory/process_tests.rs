@@ -58,3 +58,20 @@ fn pids_are_ascending() {
     processes.sort_unstable();
     assert!(table.pids().into_iter().eq(processes.into_iter().map(|(pid, _)| pid)));
 }
+
+#[test]
+fn children_are_counted_with_whoever_is_their_parent_now() {
+    let child =
+        |pid, ppid| Process { ppid, ..Process::new(pid, "x".into(), 1, SpaceKey::of_mm(MM)) };
+    let mut table = table(&[(3, 1), (4, 1)]);
+    table.insert(child(5, 3));
+    table.insert(child(6, 3));
+    assert_eq!((table.children_of(3), table.children_of(4)), (2, 0));
+    table.set_parent(6, 4);
+    table.set_parent(6, 4);
+    assert_eq!((table.children_of(3), table.children_of(4)), (1, 1));
+    table.remove(5);
+    // Another process under the same number.
+    table.insert(child(6, 3));
+    assert_eq!((table.children_of(3), table.children_of(4)), (1, 0));
+}

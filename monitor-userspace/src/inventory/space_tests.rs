@@ -164,16 +164,16 @@ fn call_of(kind: EventKind, args: [u64; 4], result: i64) -> Option<MemOp> {
     mem_op(&Body::Call(call), &facts(), &segments, 0)
 }
 
-fn made(start: u64, pages: u64, class: MappingClass, origin: Origin) -> Option<MemOp> {
+fn made(start: u64, pages: u64, class: MappingClass, origin: Origin) -> MemOp {
     let end = start + pages * P;
-    Some(MemOp::Map { start, end, class, replaces: false, origin })
+    MemOp::Map { start, end, class, replaces: false, origin }
 }
 
 #[test]
 fn a_segment_is_attached_whole_and_goes_by_its_address() {
     let at = 0x10_0000;
     let attached = made(at, 2, MappingClass::Shared, Origin::Segment(5));
-    assert_eq!(call_of(EventKind::Shmat, [5, 0, 0, 0], at as i64), attached);
+    assert_eq!(call_of(EventKind::Shmat, [5, 0, 0, 0], at as i64), Some(attached));
     let over = call_of(EventKind::Shmat, [5, 0, SHM_REMAP, 0], at as i64);
     assert!(matches!(over, Some(MemOp::Map { replaces: true, .. })), "{over:?}");
     assert_eq!(call_of(EventKind::Shmat, [6, 0, 0, 0], at as i64), None, "of unknown size");
@@ -186,14 +186,14 @@ fn a_segment_is_attached_whole_and_goes_by_its_address() {
 #[test]
 fn rings_of_aio_and_shadow_stacks_have_their_sizes() {
     let at = 0x10_0000;
-    let aio = |pages| made(at, pages, MappingClass::File, Origin::Aio);
+    let aio = |pages| Some(made(at, pages, MappingClass::File, Origin::Aio));
     // 2 * 128 + 2 slots of 32 bytes, and a header.
     assert_eq!(call_of(EventKind::IoSetup, [128, at, 0, 0], 0), aio(3));
     // Four a CPU at least.
     assert_eq!(call_of(EventKind::IoSetup, [1, at, 0, 0], 0), aio(1));
     assert_eq!(call_of(EventKind::IoSetup, [1, at, 7 * P, 0], 0), aio(7), "as read");
     let shadow = call_of(EventKind::MapShadowStack, [0, P + 1, 0, 0], at as i64);
-    assert_eq!(shadow, made(at, 2, Anonymous, Origin::Unknown));
+    assert_eq!(shadow, Some(made(at, 2, Anonymous, Origin::Unknown)));
 }
 
 #[test]

@@ -28,15 +28,24 @@ const PROCESS: &[Tests] = &[
     ("life", &["from_its_first_instruction"]),
     ("filter", &[]),
 ];
-/// For probes without an entry of their own: everything that compares with the truth.
-const ANY: &[Tests] = &[("strace", &[]), ("exact", &[]), ("life", &[]), ("filter", &[])];
+/// Every call that makes, copies, sets or gives back anything else, and what is left of it.
+const KINDS: &[Tests] = &[
+    ("kinds", &["every_form_of_every_kind", "failures_of_every_kind"]),
+    ("held", &["what_a_killed_program_held"]),
+    ("own", &[]),
+];
+/// What no call tells of.
+const STATES: &[Tests] = &[("held", &["what_a_killed_program_held"])];
+const UNSHARE: &[Tests] = &[("own", &["leaves_the_table"])];
 
 /// The tests of what a probe reports; the likeliest to fail first.
 fn tests_of(probe: &str) -> &'static [Tests] {
     match probe {
         "mmap" | "munmap" | "mremap" | "brk" => MEMORY,
         "fork" | "exec" | "exit" | "rename" => PROCESS,
-        _ => ANY,
+        "unshare" => UNSHARE,
+        "tcp_state" => STATES,
+        _ => KINDS,
     }
 }
 
@@ -126,7 +135,7 @@ mod tests {
     #[test]
     fn every_test_executable_that_is_asked_exists() {
         let dir = sh::root().unwrap().join("tests/tests");
-        for (name, _) in ANY.iter().chain(MEMORY).chain(PROCESS) {
+        for (name, _) in [MEMORY, PROCESS, KINDS, STATES, UNSHARE].concat() {
             assert!(dir.join(format!("{name}.rs")).is_file(), "{name}");
         }
     }
