@@ -30,6 +30,9 @@ pub fn source(name: &str) -> PathBuf {
     Path::new(SOURCES).join(name)
 }
 
+/// How the line of a source starts that names more options of gcc.
+const OPTIONS: &str = "// gcc: ";
+
 /// Compiles `workloads/NAME.c`, once per test process, beside the test binaries.
 ///
 /// Where [`PREBUILT`] names a directory, its programs are taken instead.
@@ -46,10 +49,15 @@ pub fn compile(name: &str) -> PathBuf {
     let dir = tests.parent().unwrap().join("workloads");
     fs::create_dir_all(&dir).unwrap();
     let (program, fresh) = (dir.join(name), dir.join(format!("{name}.{}", std::process::id())));
+    let source = source(&format!("{name}.c"));
+    let text = fs::read_to_string(&source).unwrap();
+    let more = text.lines().find_map(|line| line.strip_prefix(OPTIONS)).unwrap_or_default();
     let status = Command::new("gcc")
-        .args(["-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"])
+        .args(["-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"])
+        .args(more.split_whitespace())
+        .arg("-o")
         .arg(&fresh)
-        .arg(source(&format!("{name}.c")))
+        .arg(source)
         .status()
         .expect("gcc cannot be started");
     assert!(status.success(), "{name}.c does not compile");

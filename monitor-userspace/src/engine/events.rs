@@ -226,7 +226,8 @@ impl Engine {
             process.timers.exec();
             process.wants_identity = true;
             if let Some(identity) = &mut process.identity {
-                Arc::make_mut(identity).cmdline = None;
+                let identity = Arc::make_mut(identity);
+                (identity.cmdline, identity.is_32bit) = (None, false);
             }
             process.watch = watch;
             process.due_ns = process.first_look_ns();

@@ -81,7 +81,9 @@ impl Engine {
         process.idle_rounds = if is_idle { process.idle_rounds.saturating_add(1) } else { 0 };
         process.due_ns = next_look_ns(reading.at_ns, process.idle_rounds);
         let mut kept = Box::new(reading.clone());
+        let mut is_unseen = false;
         if let Some(identity) = kept.identity.take() {
+            is_unseen = identity.is_32bit;
             process.identity = Some(identity.into());
             process.wants_identity = false;
         }
@@ -96,6 +98,17 @@ impl Engine {
             kept.rollup = kept.rollup.or(last.rollup);
         }
         process.reading = Some(kept);
+        if is_unseen {
+            self.sample_only(reading.process.pid);
+        }
+    }
+
+    /// The calls of a 32-bit program are seen by no probe: /proc is all there is.
+    fn sample_only(&mut self, pid: u32) {
+        if let Some(space) = self.table.space_of_mut(pid) {
+            space.make_coarse();
+        }
+        self.tables.make_coarse(pid);
     }
 
     /// The virtual size of /proc minus the inventory is stack and vdso, and constant. When it

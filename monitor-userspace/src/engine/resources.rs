@@ -3,7 +3,7 @@
 
 use super::Engine;
 use crate::{
-    event::{Body, Event, OpenSet, Privilege, TableReading},
+    event::{Body, Event, EventKind, OpenSet, Privilege, TableReading},
     inventory::{Applied, Maker, SpaceKey, Watch, fd_ops},
 };
 
@@ -29,6 +29,13 @@ impl Engine {
         }
         if let Some(process) = self.table.get_mut(event.pid) {
             process.timers.apply(event.at_ns, &event.body);
+        }
+        // What is opened and closed through the ring is told by no call.
+        if let Body::Call(call) = event.body
+            && call.kind == EventKind::IoUringSetup
+            && call.result >= 0
+        {
+            self.tables.make_coarse(event.pid);
         }
     }
 
@@ -78,8 +85,12 @@ impl Engine {
             table.asked_ns = 0;
             return;
         }
+        let is_sampled = table.is_coarse();
         if let Some(process) = self.table.get_mut(pid) {
-            process.timers.reconcile(reading, corrects);
+            process.timers.reconcile(reading, corrects || is_sampled);
+        }
+        if reading.has_ring {
+            self.tables.make_coarse(pid);
         }
         if self.tables.reconcile(reading, corrects) {
             self.counts.reconciled += 1;

@@ -9,8 +9,8 @@ use crate::{
     output::{FindingState, Snapshot},
 };
 
-#[path = "budget_tests.rs"]
-mod budget_tests;
+#[path = "coarse_tests.rs"]
+mod coarse_tests;
 
 const PAGE: u64 = 4096;
 const SECOND: u64 = 1_000_000_000;

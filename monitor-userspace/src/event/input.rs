@@ -213,6 +213,8 @@ pub struct ProcIdentity {
     pub pod: Option<String>,
     /// systemd unit in that path.
     pub unit: Option<String>,
+    /// Whether its program is a 32-bit one, whose system calls no tracepoint of this agent sees.
+    pub is_32bit: bool,
 }
 
 /// What /proc/PID/status adds.
@@ -285,6 +287,8 @@ pub struct TableReading {
     pub open: Vec<ReadDescriptor>,
     /// Ids of its POSIX timers; `None` where the kernel does not tell.
     pub timers: Option<Vec<i32>>,
+    /// Whether an io_uring is among them: it opens and closes descriptors without system calls.
+    pub has_ring: bool,
     /// False when the process was gone or could not be read: then the rest says nothing.
     pub found: bool,
 }

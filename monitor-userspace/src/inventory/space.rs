@@ -1,5 +1,6 @@
 //! One address space: what it holds, whether that is known, and how right it was.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Mappings, MemOp, OpLog, Origin, Segments, Totals, oplog::apply};
@@ -61,13 +62,20 @@ pub enum Applied {
     Waiting,
 }
 
+/// What is kept of a space whose ranges are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Coarse {
+    totals: Totals,
+    segments: usize,
+}
+
 /// An address space.
 #[derive(Clone, Debug)]
 pub struct Space {
     mappings: Arc<Mappings>,
     heap_end: Option<u64>,
-    /// Totals as last read, where there was no room for ranges.
-    coarse: Option<Totals>,
+    /// What was last read, where ranges are not kept.
+    coarse: Option<Coarse>,
     is_seeded: bool,
     is_exact: bool,
     log: Option<OpLog>,
@@ -141,12 +149,13 @@ impl Space {
 
     /// How many System V segments are attached; `None` until it was read once.
     pub fn segments(&self) -> Option<usize> {
-        self.is_seeded.then(|| self.mappings.segments())
+        let kept = || self.coarse.map_or_else(|| self.mappings.segments(), |it| it.segments);
+        self.is_seeded.then(kept)
     }
 
     /// What it holds by class; `None` until it was read once.
     pub fn totals(&self) -> Option<Totals> {
-        self.is_seeded.then(|| self.coarse.unwrap_or_else(|| self.mappings.totals()))
+        self.is_seeded.then(|| self.coarse.map_or_else(|| self.mappings.totals(), |it| it.totals))
     }
 
     /// How many ranges are kept; those that a fork shares count for each.
@@ -165,9 +174,14 @@ impl Space {
         Arc::make_mut(&mut self.mappings).join_neighbours()
     }
 
-    /// Keeps totals only, from now on as /proc shows them: there is no room for ranges.
+    /// Keeps totals only, from now on as /proc shows them: there is no room for ranges, or events
+    /// do not tell of them.
     pub fn make_coarse(&mut self) {
-        self.coarse = self.totals();
+        if self.is_coarse() {
+            return;
+        }
+        let (totals, segments) = (self.mappings.totals(), self.mappings.segments());
+        self.coarse = Some(Coarse { totals, segments });
         self.mappings = Arc::default();
         self.log = None;
         self.accuracy = None;
@@ -231,10 +245,12 @@ impl Space {
     pub fn reconcile(&mut self, reading: &Reconcile, correct: bool) -> bool {
         self.asked_ns = 0;
         if self.is_coarse() {
-            self.coarse = Some(Totals::of_reading(reading));
+            let ids: BTreeSet<i32> = reading.ranges.iter().filter_map(|range| range.3).collect();
+            let totals = Totals::of_reading(reading);
+            self.coarse = Some(Coarse { totals, segments: ids.len() });
             self.vmas = Some(reading.vmas);
             self.read_ns = reading.t1_ns;
-            self.is_exact = true;
+            (self.is_seeded, self.is_exact) = (true, true);
             return true;
         }
         let merged = self.log.as_ref().and_then(|log| log.merge(reading));

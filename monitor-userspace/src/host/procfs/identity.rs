@@ -1,5 +1,7 @@
 //! Who a process is beyond its name: command line, user and cgroup.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use super::scratch::Target;
@@ -8,6 +10,10 @@ use crate::event::ProcIdentity;
 
 /// Most bytes read of a command line: what is shown of it is shorter still.
 const CMDLINE_BYTES: usize = 4096;
+/// Where an ELF file says of how many bits it is, and what a 32-bit one says (`EI_CLASS`,
+/// `ELFCLASS32`, include/uapi/linux/elf.h).
+const ELF_MAGIC: [u8; 4] = *b"\x7fELF";
+const ELF_CLASS_32: u8 = 1;
 /// Where users have their names.
 const PASSWD: &str = "/etc/passwd";
 
@@ -31,6 +37,15 @@ impl Proc {
             container: placement.container,
             pod: placement.pod,
             unit: placement.unit,
+            is_32bit: self.is_32bit(target),
         }
+    }
+
+    /// Whether the program is a 32-bit one; what cannot be read is taken for none.
+    fn is_32bit(&self, target: Target) -> bool {
+        let mut start = [0; 5];
+        let file = File::open(target.path(&self.root, &["exe"]));
+        let is_read = file.and_then(|mut file| file.read_exact(&mut start)).is_ok();
+        is_read && start[..4] == ELF_MAGIC && start[4] == ELF_CLASS_32
     }
 }

@@ -18,6 +18,9 @@ const NAMESPACES: [&[u8]; 10] = [
     b"uts",
 ];
 
+/// How an io_uring is named (io_uring/io_uring.c, `io_uring_get_file`).
+pub(super) const RING: &[u8] = b"anon_inode:[io_uring]";
+
 /// The kind and the inode number of a descriptor; the latter is 0 for all but sockets and pipes.
 /// What has a path starts with a slash, so that no path can pose as anything else; only a memfd
 /// shows as a path without being one.

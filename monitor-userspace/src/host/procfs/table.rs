@@ -34,7 +34,9 @@ impl Proc {
             None => Target::process(pid),
         };
         look.t0_ns = boot_ns();
-        let Some(mut open) = self.open_descriptors(target, scratch)? else { return Ok(look) };
+        let Some((mut open, has_ring)) = self.open_descriptors(target, scratch)? else {
+            return Ok(look);
+        };
         let timers = self.timers(pid, scratch)?;
         look.t1_ns = boot_ns();
         // The tables of a namespace may have been read before: they are no part of the instant.
@@ -43,18 +45,18 @@ impl Proc {
         let leader_after = self.read_stat(Target::process(pid), scratch)?;
         let is_same = leader_after.is_some_and(|(it, _)| it.start_ticks == leader.start_ticks);
         if is_same && after.is_some_and(|(after, _)| !after.ended()) {
-            (look.open, look.timers, look.found) = (open, timers, true);
+            (look.open, look.timers, look.has_ring, look.found) = (open, timers, has_ring, true);
         }
         Ok(look)
     }
 
-    /// Every open descriptor, ascending; `None` when the process is gone or hidden. One that is
-    /// closed meanwhile is left out.
+    /// Every open descriptor, ascending, and whether there is an io_uring among them; `None` when the
+    /// process is gone or hidden. One that is closed meanwhile is left out.
     fn open_descriptors(
         &self,
         target: Target,
         scratch: &mut Scratch,
-    ) -> Result<Option<Vec<ReadDescriptor>>, ProcError> {
+    ) -> Result<Option<(Vec<ReadDescriptor>, bool)>, ProcError> {
         let path = target.path(&self.root, &["fd"]);
         let mut numbers = Vec::new();
         let listed = numbers_in(&path, &mut numbers).and_then(|()| File::open(&path));
@@ -65,8 +67,9 @@ impl Proc {
         };
         numbers.sort_unstable();
         let mut open = Vec::with_capacity(numbers.len());
+        let mut has_ring = false;
         for fd in numbers {
-            let mut descriptor = match look_at(&directory, fd) {
+            let mut descriptor = match look_at(&directory, fd, &mut has_ring) {
                 Ok(descriptor) => descriptor,
                 Err(Errno::ENOENT) => continue,
                 Err(errno) if is_hidden(&errno.into()) => return Ok(None),
@@ -86,7 +89,7 @@ impl Proc {
             descriptor.watches = info.map(parse).unwrap_or_default();
             open.push(descriptor);
         }
-        Ok(Some(open))
+        Ok(Some((open, has_ring)))
     }
 
     /// The process's POSIX timers; `None` where the kernel does not list them. The list is that of
@@ -125,12 +128,15 @@ impl Proc {
     }
 }
 
-/// What a descriptor is, from its link alone.
-fn look_at(directory: &File, fd: u32) -> Result<ReadDescriptor, Errno> {
+/// What a descriptor is, from its link alone; notes an io_uring.
+fn look_at(directory: &File, fd: u32, has_ring: &mut bool) -> Result<ReadDescriptor, Errno> {
     let mut digits = [0; 10];
     let name = digits_of(fd, &mut digits);
     let (kind, inode) = match readlinkat(directory, name) {
-        Ok(link) => links::classify(link.as_encoded_bytes()),
+        Ok(link) => {
+            *has_ring |= link.as_encoded_bytes() == links::RING;
+            links::classify(link.as_encoded_bytes())
+        }
         // Only a path can be longer than the kernel shows.
         Err(Errno::ENAMETOOLONG) => (DescriptorKind::File, 0),
         Err(errno) => return Err(errno),

@@ -77,7 +77,10 @@ impl DescriptorCounts {
 impl Table {
     /// What it holds; `None` until it was read once.
     pub fn counts(&self, objects: &Objects) -> Option<DescriptorCounts> {
-        if !self.is_seeded || self.is_coarse() {
+        if !self.is_seeded {
+            return None;
+        }
+        if self.coarse.is_some() {
             return self.coarse;
         }
         let mut counts = DescriptorCounts { knows_files: self.files.is_some(), ..<_>::default() };

@@ -22,7 +22,8 @@ impl Table {
     ) -> bool {
         if self.is_coarse() {
             self.coarse = Some(DescriptorCounts::of_reading(reading));
-            (self.asked_ns, self.read_ns, self.is_exact) = (0, reading.t1_ns, true);
+            (self.asked_ns, self.read_ns) = (0, reading.t1_ns);
+            (self.is_seeded, self.is_exact) = (true, true);
             return true;
         }
         let quiet_since = reading.t0_ns.saturating_sub(FdLog::LOOKBACK_NS);

@@ -91,9 +91,13 @@ impl Table {
         copy
     }
 
-    /// Keeps numbers only, from now on as /proc shows them: there is no room for descriptors.
+    /// Keeps numbers only, from now on as /proc shows them: there is no room for descriptors, or
+    /// events do not tell of them.
     pub fn make_coarse(&mut self, objects: &mut Objects) {
-        self.coarse = self.counts(objects);
+        if self.is_coarse() {
+            return;
+        }
+        self.coarse = Some(self.counts(objects).unwrap_or_default());
         self.clear(objects);
         self.log = None;
         self.accuracy = None;

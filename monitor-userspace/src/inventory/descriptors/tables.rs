@@ -156,15 +156,12 @@ impl Tables {
         table.apply(at_ns, op, stack, &mut self.objects)
     }
 
-    /// Keeps numbers only of the table /proc shows for a process; says whether there was more.
-    pub fn make_coarse(&mut self, pid: u32) -> bool {
+    /// Keeps numbers only of the table /proc shows for a process.
+    pub fn make_coarse(&mut self, pid: u32) {
         let key = self.uses.get(&pid).map(|uses| uses.main);
-        let Some(table) = key.and_then(|key| self.by_key.get_mut(&key)) else { return false };
-        let is_finer = table.is_seeded() && !table.is_coarse();
-        if is_finer {
+        if let Some(table) = key.and_then(|key| self.by_key.get_mut(&key)) {
             table.make_coarse(&mut self.objects);
         }
-        is_finer
     }
 
     /// Bytes of memory, about.

@@ -104,6 +104,7 @@ impl Kernel {
             t1_ns: at_ns,
             open: open.iter().map(found).collect(),
             timers: None,
+            has_ring: false,
             found: true,
         }
     }
@@ -312,7 +313,15 @@ fn found(fd: u32, kind: DescriptorKind, inode: u64) -> ReadDescriptor {
 
 fn reading(t0_ns: u64, open: Vec<ReadDescriptor>) -> TableReading {
     let process = crate::event::ProcessId { pid: 0, start_ticks: 0 };
-    TableReading { process, t0_ns, t1_ns: t0_ns + 5, open, timers: None, found: true }
+    TableReading {
+        process,
+        t0_ns,
+        t1_ns: t0_ns + 5,
+        open,
+        timers: None,
+        has_ring: false,
+        found: true,
+    }
 }
 
 #[test]

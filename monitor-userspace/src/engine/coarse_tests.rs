@@ -1,25 +1,24 @@
-//! The inventory within its memory: detail goes, totals stay.
+//! What is kept in numbers only: where memory is short, and where events do not tell.
 
 use super::*;
 use crate::{
-    event::{DescriptorKind, ReadDescriptor, ReadSocket, TableReading},
+    event::{DescriptorKind, ProcIdentity, ReadDescriptor, ReadSocket, TableReading},
     output::Source,
 };
-use DescriptorKind::{Epoll, Eventfd, File, Inotify, Socket};
+use DescriptorKind::{Epoll, Eventfd, File, Inotify, Other, Socket};
 
 const FILES: u64 = 1 << 63 | 1 << 32;
 
 impl World {
     /// A process makes an eventfd.
     fn eventfd(&mut self, at: f64, pid: u32, fd: i64) {
-        let call = Call {
-            kind: EventKind::Eventfd2,
-            args: [0; 4],
-            result: fd,
-            inode: 0,
-            file: FileKind::None,
-            detail: 0,
-        };
+        self.make(at, pid, EventKind::Eventfd2, fd);
+    }
+
+    /// A process makes a descriptor.
+    fn make(&mut self, at: f64, pid: u32, kind: EventKind, fd: i64) {
+        let call =
+            Call { kind, args: [0; 4], result: fd, inode: 0, file: FileKind::None, detail: 0 };
         let at_ns = (at * 1e9) as u64;
         let body = Body::Call(call);
         self.feed(&Input::Event(Event { at_ns, pid, tid: pid, mm: MM + 1, files: FILES, body }));
@@ -30,7 +29,15 @@ impl World {
         let t0_ns = (at * 1e9) as u64;
         let process = ProcessId { pid, start_ticks: u64::from(pid) };
         let t1_ns = t0_ns + 1000;
-        let reading = TableReading { process, t0_ns, t1_ns, open, timers: None, found: true };
+        let reading = TableReading {
+            process,
+            t0_ns,
+            t1_ns,
+            open,
+            timers: None,
+            has_ring: false,
+            found: true,
+        };
         self.feed(&Input::Table(Box::new(reading)));
     }
 
@@ -127,4 +134,73 @@ fn another_program_is_followed_again() {
     world.fds(14.5, 7, vec![found(1, Eventfd, &[])]);
     let last = world.last(7);
     assert_eq!((last.eventfds, last.source), (Some(1), Source::Events));
+}
+
+#[test]
+fn of_a_32_bit_program_only_proc_is_believed() {
+    let mut world = World::all();
+    world.exec(1.0, 7, 1, "x");
+    let identity = ProcIdentity { is_32bit: true, ..ProcIdentity::default() };
+    let reading = ProcReading {
+        process: ProcessId { pid: 7, start_ticks: 7 },
+        at_ns: 2 * SECOND,
+        virtual_bytes: 1 << 20,
+        identity: Some(Box::new(identity)),
+        ..ProcReading::default()
+    };
+    world.feed(&Input::Proc(Box::new(reading)));
+    world.maps(3.0, 7, &[(10, 20)]);
+    world.fds(3.0, 7, vec![found(1, Eventfd, &[])]);
+    let last = world.last(7);
+    assert_eq!((world.pages(7), last.eventfds, last.source), (Some(10), Some(1), Source::Proc));
+    assert_eq!(last.accuracy, None);
+    world.engine.take_requests();
+    world.feed(&Input::Tick { now_ns: 14 * SECOND });
+    let asked = world.engine.take_requests();
+    for request in [Request::Space { pid: 7 }, Request::Table { pid: 7 }] {
+        assert!(asked.contains(&request), "{asked:?}");
+    }
+    world.maps(14.5, 7, &[(10, 50)]);
+    assert_eq!(world.pages(7), Some(40));
+    // What it becomes is another matter.
+    world.exec(15.0, 7, 2, "y");
+    world.maps(17.0, 7, &[(10, 11)]);
+    world.fds(17.0, 7, Vec::new());
+    assert_eq!(world.last(7).source, Source::Events);
+}
+
+#[test]
+fn who_holds_an_io_uring_has_its_descriptors_read() {
+    let mut world = World::all();
+    world.exec(1.0, 7, 1, "x");
+    world.maps(1.5, 7, &[]);
+    world.fds(1.5, 7, vec![found(1, Eventfd, &[])]);
+    assert_eq!(world.last(7).source, Source::Events);
+    world.make(2.0, 7, EventKind::IoUringSetup, -1);
+    assert_eq!(world.last(7).source, Source::Events, "it was refused");
+    world.make(2.0, 7, EventKind::IoUringSetup, 3);
+    let last = world.last(7);
+    assert_eq!((last.other_descriptors, last.source), (Some(1), Source::Proc));
+    world.fds(12.0, 7, vec![found(1, Eventfd, &[]), found(3, Other, &[]), found(4, Socket, &[])]);
+    let last = world.last(7);
+    assert_eq!((last.other_descriptors, last.sockets), (Some(1), Some(1)));
+}
+
+#[test]
+fn a_ring_that_was_there_before_is_seen() {
+    let mut world = World::all();
+    world.exec(1.0, 7, 1, "x");
+    world.maps(1.5, 7, &[]);
+    let reading = TableReading {
+        process: ProcessId { pid: 7, start_ticks: 7 },
+        t0_ns: 2 * SECOND,
+        t1_ns: 2 * SECOND + 1,
+        open: vec![found(3, Other, &[])],
+        timers: None,
+        has_ring: true,
+        found: true,
+    };
+    world.feed(&Input::Table(Box::new(reading)));
+    let last = world.last(7);
+    assert_eq!((last.other_descriptors, last.source), (Some(1), Source::Proc));
 }
