@@ -302,4 +302,28 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "is_doubted || self.now_ns",
         "self.now_ns",
     ),
+    inventory(
+        "engine/readings.rs",
+        "sampling: a 32-bit program is believed to be followed",
+        "        if is_unseen {\n",
+        "        if is_unseen && reading.kernel_thread {\n",
+    ),
+    inventory(
+        "engine/resources.rs",
+        "sampling: a ring that was there goes unnoticed",
+        "        if reading.has_ring {\n",
+        "        if reading.has_ring && !reading.found {\n",
+    ),
+    inventory(
+        "engine/resources.rs",
+        "sampling: a ring that is made goes unnoticed",
+        "            && call.kind == EventKind::IoUringSetup\n",
+        "            && call.kind == EventKind::Bind\n",
+    ),
+    inventory(
+        "inventory/descriptors/tables.rs",
+        "sampling: another program is sampled too",
+        "Some(old) if !old.is_coarse() => old",
+        "Some(old) => old",
+    ),
 ];

@@ -14,8 +14,8 @@ use crate::{
 const KINDS: [DescriptorKind; 4] =
     [DescriptorKind::Pipe, DescriptorKind::Eventfd, DescriptorKind::Epoll, DescriptorKind::Timerfd];
 /// Numbers a model process uses, and processes there may be.
-const FDS: u32 = 12;
-const PROCESSES: u32 = 5;
+const FDS: u32 = 8;
+const PROCESSES: u32 = 4;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -356,13 +356,14 @@ fn a_reading_meets_the_stream_around_it() {
     tables.apply(who, t0 - 1, socket(4, 44), 0);
     tables.apply(who, t0 + 1, close(5), 0);
     tables.apply(who, t0 + 2, socket(6, 66), 0);
+    tables.apply(who, t0 + 3, socket(7, 77), 0);
     let open =
         [(3, 33), (4, 44), (5, 55)].map(|(fd, inode)| found(fd, DescriptorKind::Socket, inode));
     let mut open = open.to_vec();
     open.push(found(9, DescriptorKind::File, 0));
     assert!(tables.reconcile(&reading(t0, open), false));
     let counts = tables.counts(0).unwrap();
-    assert_eq!(counts.get(DescriptorKind::Socket), 2);
+    assert_eq!(counts.get(DescriptorKind::Socket), 3);
     assert_eq!(counts.get(DescriptorKind::File), 1);
 }
 
@@ -397,6 +398,24 @@ fn a_watch_on_a_file_that_is_not_followed_ends_with_its_number() {
     world.apply(0, FdOp::Watch { epoll: 3, fd: 8 });
     assert_eq!(world.tables.counts(0).unwrap().epoll_watches, 1);
     world.apply(0, close(8));
+    assert_eq!(world.tables.counts(0).unwrap().epoll_watches, 0);
+}
+
+#[test]
+fn a_watch_that_is_taken_away_is_gone() {
+    let mut world = World::new();
+    world.open(0, 3, DescriptorKind::Epoll);
+    world.open(0, 4, DescriptorKind::Pipe);
+    world.open(0, 5, DescriptorKind::Pipe);
+    for fd in [4, 5] {
+        world.apply(0, FdOp::Watch { epoll: 3, fd });
+    }
+    world.apply(0, FdOp::Unwatch { epoll: 3, fd: 4 });
+    assert_eq!(world.tables.counts(0).unwrap().epoll_watches, 1);
+    // The other goes with its file, once.
+    world.apply(0, close(4));
+    assert_eq!(world.tables.counts(0).unwrap().epoll_watches, 1);
+    world.apply(0, close(5));
     assert_eq!(world.tables.counts(0).unwrap().epoll_watches, 0);
 }
 
