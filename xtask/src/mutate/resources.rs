@@ -281,14 +281,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     inventory(
         "inventory/descriptors/table.rs",
         "memory: numbers go with the descriptors",
-        "        self.coarse = self.counts(objects);\n        self.clear(objects);",
-        "        self.clear(objects);\n        self.coarse = self.counts(objects);",
+        "        self.coarse = Some(self.counts(objects).unwrap_or_default());\n        self.clear(objects);",
+        "        self.clear(objects);\n        self.coarse = Some(self.counts(objects).unwrap_or_default());",
     ),
     inventory(
         "inventory/space.rs",
         "memory: totals go with the ranges",
-        "        self.coarse = self.totals();\n        self.mappings = Arc::default();",
-        "        self.mappings = Arc::default();\n        self.coarse = self.totals();",
+        "self.coarse = Some(Coarse { totals, segments });\n        self.mappings",
+        "self.coarse = Some(Coarse::default());\n        let _ = (totals, segments);\n        self.mappings",
     ),
     inventory(
         "inventory/descriptors/object.rs",
