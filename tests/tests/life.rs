@@ -48,19 +48,21 @@ fn ctrl_c_ends_a_run_with_a_complete_summary_within_a_second() {
 }
 
 #[test]
-fn a_killed_agent_leaves_nothing_in_the_kernel() {
+fn an_agent_that_ends_or_is_killed_leaves_nothing_in_the_kernel() {
     require!(root, "bpftool");
-    let before = loaded_programs();
-    let agent = Agent::start(["--all"]);
-    let during = &loaded_programs() - &before;
-    assert!(!during.is_empty(), "no program was loaded");
-    agent.signal(Signal::SIGKILL);
-    let run = agent.finish(MINUTE);
-    assert_eq!(run.status, None);
-    // Detaching takes the kernel a moment.
-    wait_until(MINUTE, "the kernel to unload the programs", || {
-        loaded_programs().is_disjoint(&during).then_some(())
-    });
+    for (signal, status) in [(Signal::SIGINT, Some(0)), (Signal::SIGKILL, None)] {
+        let before = loaded_programs();
+        let agent = Agent::start(["--all"]);
+        let during = &loaded_programs() - &before;
+        assert!(!during.is_empty(), "no program was loaded");
+        agent.signal(signal);
+        let run = agent.finish(MINUTE);
+        assert_eq!(run.status, status);
+        // Detaching takes the kernel a moment.
+        wait_until(MINUTE, "the kernel to unload the programs", || {
+            loaded_programs().is_disjoint(&during).then_some(())
+        });
+    }
 }
 
 /// Ids of the BPF programs in the kernel.

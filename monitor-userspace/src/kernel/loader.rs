@@ -8,7 +8,7 @@ use aya::{
 use monitor_common::{Settings, map};
 use thiserror::Error;
 
-use super::{Counters, LogPump, Ring};
+use super::{Counters, LogPump, Ring, detach};
 use crate::plan::{Action, Hook, Plan, Probe};
 
 /// The kernel programs, built by `cargo xtask ebpf` and committed.
@@ -54,12 +54,18 @@ pub enum KernelError {
     },
 }
 
-/// The loaded programs. Dropping it detaches them, as does any death of the agent: nothing is
-/// pinned.
+/// The loaded programs. Dropping it detaches them, in a child that needs seconds for it, as does any
+/// death of the agent: nothing is pinned.
 #[derive(Debug)]
 pub struct Kernel {
     ebpf: Ebpf,
     watched: HashMap<MapData, u32, u8>,
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        detach::leave_to_child();
+    }
 }
 
 impl Kernel {

@@ -2,6 +2,7 @@
 //! counters. The only user of aya.
 
 mod counters;
+mod detach;
 mod loader;
 mod log;
 mod ring;
