@@ -62,17 +62,7 @@ pub(super) fn run(
         bench.probes()?.into_iter().filter(|probe| is_wanted(&format!("probe {probe}"))).collect();
     let mut sound: Vec<Tests> = Vec::new();
     for probe in wanted {
-        for tests in tests_of(&probe) {
-            if sound.contains(tests) {
-                continue;
-            }
-            // What fails with every probe attached says nothing of any of them.
-            if let Fate::Killed(by) = bench.ask(tests, None)? {
-                bail!("{by} fails with all probes attached; mend that first");
-            }
-            sound.push(*tests);
-        }
-        note(&format!("probe {probe}"), &bench.fate_of(&probe)?);
+        note(&format!("probe {probe}"), &bench.fate_of(&probe, &mut sound)?);
     }
     Ok(())
 }
@@ -104,11 +94,21 @@ impl Bench {
         Ok(attach.keys().cloned().collect())
     }
 
-    fn fate_of(&self, probe: &str) -> Result<Fate> {
+    /// Asks one after the other until any fails. What fails with every probe attached too says
+    /// nothing of this one; which do not is kept in `sound`.
+    fn fate_of(&self, probe: &str, sound: &mut Vec<Tests>) -> Result<Fate> {
         for tests in tests_of(probe) {
-            if let fate @ Fate::Killed(_) = self.ask(tests, Some(probe))? {
-                return Ok(fate);
+            let fate = self.ask(tests, Some(probe))?;
+            if matches!(fate, Fate::Survived) {
+                continue;
             }
+            if !sound.contains(tests) {
+                if let Fate::Killed(by) = self.ask(tests, None)? {
+                    bail!("{by} fails with all probes attached; mend that first");
+                }
+                sound.push(*tests);
+            }
+            return Ok(fate);
         }
         Ok(Fate::Survived)
     }
