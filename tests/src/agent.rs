@@ -125,6 +125,16 @@ impl Agent {
         })
     }
 
+    /// Waits until it has read once what each of these processes holds: from then on events count.
+    pub fn wait_until_seeded(&self, pids: &[u32]) {
+        let is_read = |line: &Value| line["heap_bytes"].is_u64() && line["sockets"].is_u64();
+        for pid in pids {
+            self.wait_for_line(START_LIMIT * 2, &format!("the seed of {pid}"), |line| {
+                line["type"] == "snapshot" && line["pid"] == *pid && is_read(line)
+            });
+        }
+    }
+
     /// Process id of the agent.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -16,6 +16,7 @@ pub mod held;
 pub mod maps;
 pub mod require;
 pub mod run;
+pub mod servers;
 pub mod strace;
 pub mod workload;
 

@@ -109,7 +109,12 @@ impl Program {
 
     /// Lets a program go on that waits for a line.
     pub fn go(&mut self) {
-        self.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+        self.say("go\n");
+    }
+
+    /// Writes to its standard input.
+    pub fn say(&mut self, text: &str) {
+        self.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
     /// Lets a program go that waits for the end of its input.
@@ -136,6 +141,11 @@ impl Program {
     /// Presses Ctrl-C.
     pub fn interrupt(&self) {
         kill(Pid::from_raw(self.pid() as i32), Signal::SIGINT).unwrap();
+    }
+
+    /// How it ended; `None` while it runs.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
     }
 
     /// Waits for its end; panics after `limit`.

@@ -1,37 +1,26 @@
 //! What the agent says a process holds is what /proc/PID/maps says, byte for byte and class by
 //! class, from events alone.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
-use std::fs;
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
 
 use memwatch_tests::agent::Agent;
 use memwatch_tests::maps::Totals;
 use memwatch_tests::run::Run;
+use memwatch_tests::servers::Redis;
 use memwatch_tests::workload::Program;
 use memwatch_tests::{require, wait_until, workload};
-use tempfile::TempDir;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// Attaches to a program and waits until the agent has read once what it holds. After that there
 /// are events only.
 fn attach(program: &Program, options: &[&str]) -> Agent {
-    let pid = program.pid();
-    let agent = attach_at_once(program, options);
-    agent.wait_for_line(MINUTE, "the seed", |line| {
-        line["type"] == "snapshot" && line["pid"] == pid && line["heap_bytes"].is_u64()
-    });
-    agent
-}
-
-fn attach_at_once(program: &Program, options: &[&str]) -> Agent {
     let pid = program.pid().to_string();
     let arguments = ["--pid", &pid, "--reconcile", "off", "--interval", "1s"];
-    Agent::start(arguments.iter().chain(options))
+    let agent = Agent::start(arguments.iter().chain(options));
+    agent.wait_until_seeded(&[program.pid()]);
+    agent
 }
 
 /// Ends the agent and gives what it says the processes hold and what /proc says.
@@ -131,47 +120,12 @@ fn an_interpreter_that_allocates_in_threads_is_followed_exactly() {
     assert_exact(agent, &[program.pid()]);
 }
 
-/// A database of our own, without files that last, and a connection to it. A unix socket, because
-/// a port that is free when asked for may be taken a moment later.
-struct Redis {
-    program: Program,
-    dir: TempDir,
-    server: UnixStream,
-}
-
-impl Redis {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let program = Program::start(
-            Command::new("redis-server")
-                .args(["--port", "0", "--save", "", "--appendonly", "no", "--logfile", "log"])
-                .args(["--unixsocket", "socket", "--dir"])
-                .arg(dir.path())
-                .current_dir(dir.path()),
-        );
-        let socket = dir.path().join("socket");
-        let server = wait_until(MINUTE, "redis to listen", || UnixStream::connect(&socket).ok());
-        server.set_read_timeout(Some(MINUTE)).unwrap();
-        Self { program, dir, server }
-    }
-
-    /// Sends a command and checks its answer; what redis has to say about a failure is shown.
-    fn request(&mut self, command: &[u8], wanted: &[u8]) {
-        let mut reply = vec![0; wanted.len()];
-        let answer =
-            self.server.write_all(command).and_then(|()| self.server.read_exact(&mut reply));
-        let log = || fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-        answer.unwrap_or_else(|error| panic!("{error}; redis says: {}", log()));
-        assert_eq!(reply, wanted);
-    }
-}
-
 #[test]
 fn a_database_under_load_is_followed_exactly() {
     require!(root, "redis-server");
     let mut redis = Redis::start();
-    let pid = redis.program.pid();
-    let agent = attach(&redis.program, &[]);
+    let pid = redis.server.program.pid();
+    let agent = attach(&redis.server.program, &[]);
     let before = Totals::of(pid);
     for key in 0..400_usize {
         let length = 1000 << (key % 13);

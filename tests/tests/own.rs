@@ -61,12 +61,7 @@ fn begin(case: &mut Case, options: &[&str]) -> Agent {
     let pid_text = pid.to_string();
     let arguments = ["--pid", &pid_text, "--follow", "--interval", "1s"];
     let agent = Agent::start(arguments.iter().chain(options));
-    agent.wait_for_line(MINUTE, "the seed", |line| {
-        line["type"] == "snapshot"
-            && line["pid"] == pid
-            && line["heap_bytes"].is_u64()
-            && line["sockets"].is_u64()
-    });
+    agent.wait_until_seeded(&[pid]);
     case.program.go();
     agent
 }
@@ -131,6 +126,20 @@ fn assert_read(name: &str, processes: usize, reconcile: &str, source: &str) {
     }
 }
 
+/// A case that neither an event nor a number of descriptors shows: a check finds it. The last check
+/// comes with the end.
+fn assert_right_in_the_end(name: &str, processes: usize) {
+    require!(root, "gcc");
+    let mut case = Case::start(name);
+    let agent = begin(&mut case, &["--reconcile", "on"]);
+    case.program.wait_for_line("ready", MINUTE);
+    let truth = case.truth(0);
+    assert_eq!(truth.len(), processes, "{truth:?}");
+    let run = agent.interrupt().expect_success();
+    let truth = truth.into_iter().map(|(pid, truth)| (pid, truth.of_events())).collect();
+    check_final(&run, &truth);
+}
+
 /// Without the agent: every case comes to its end and is of as many processes as its test says.
 #[test]
 fn every_case_holds_still_as_its_test_expects() {
@@ -147,7 +156,7 @@ fn every_case_holds_still_as_its_test_expects() {
 }
 
 /// Each case and how many processes it is of.
-const CASES: [(&str, usize); 24] = [
+const CASES: [(&str, usize); 25] = [
     ("fork", 2),
     ("vfork_exec", 2),
     ("threads", 1),
@@ -168,6 +177,7 @@ const CASES: [(&str, usize); 24] = [
     ("timers_exec", 1),
     ("epoll", 2),
     ("inotify", 1),
+    ("inotify_gone", 1),
     ("memfd", 1),
     ("segment", 2),
     ("zombies", 2),
@@ -257,6 +267,11 @@ fn an_epoll_watch_ends_with_the_last_descriptor_of_its_file() {
 #[test]
 fn an_inotify_watch_ends_by_itself_or_with_its_descriptor() {
     assert_owned("inotify", 1);
+}
+
+#[test]
+fn an_inotify_watch_that_ends_with_its_file_is_found_by_a_check() {
+    assert_right_in_the_end("inotify_gone", 1);
 }
 
 #[test]

@@ -372,6 +372,17 @@ static void case_inotify(void) {
     MUST(close(other) == 0);
 }
 
+// The kernel ends a watch with its file, and one for a single event with that.
+static void case_inotify_gone(void) {
+    char gone[] = "/tmp/own-XXXXXX", once[] = "/tmp/own-XXXXXX";
+    int inotify = MAKE(inotify_init1(0));
+    MUST(close(MAKE(mkstemp(gone))) == 0 && close(MAKE(mkstemp(once))) == 0);
+    MAKE(inotify_add_watch(inotify, gone, IN_DELETE_SELF));
+    MAKE(inotify_add_watch(inotify, once, IN_OPEN | IN_ONESHOT));
+    MAKE(inotify_add_watch(inotify, "/", IN_DELETE_SELF));
+    MUST(close(MAKE(open(once, O_RDONLY))) == 0 && unlink(once) == 0 && unlink(gone) == 0);
+}
+
 static void case_memfd(void) {
     int memfd = MAKE(memfd_create("own", 0));
     MUST(ftruncate(memfd, 1 << 20) == 0);
@@ -440,8 +451,8 @@ static const struct { const char *name; void (*run)(void); } cases[] = {
     {"exec_by_thread", case_exec_by_thread}, {"dead_leader", case_dead_leader}, {"dup", case_dup},
     {"scm_rights", case_scm_rights}, {"pidfd_getfd", case_pidfd_getfd}, {"io_uring", case_io_uring},
     {"timers", case_timers}, {"timers_exec", case_timers_exec}, {"epoll", case_epoll},
-    {"inotify", case_inotify}, {"memfd", case_memfd}, {"segment", case_segment},
-    {"zombies", case_zombies}, {"orphan", case_orphan},
+    {"inotify", case_inotify}, {"inotify_gone", case_inotify_gone}, {"memfd", case_memfd},
+    {"segment", case_segment}, {"zombies", case_zombies}, {"orphan", case_orphan},
 };
 
 int main(int argc, char **argv) {

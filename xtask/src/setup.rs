@@ -32,9 +32,21 @@ const EBPF_PACKAGES: &[&str] = &[
     "libzstd-dev",
 ];
 
-/// Programs that the end-to-end tests compile, run and ask.
-const TEST_PACKAGES: &[&str] =
-    &["strace", "gcc", "libc6-dev", "python3", "redis-server", "bpftool"];
+/// Programs that the end-to-end tests compile, run and ask; servers with what loads them.
+const TEST_PACKAGES: &[&str] = &[
+    "strace",
+    "gcc",
+    "libc6-dev",
+    "bpftool",
+    "redis-server",
+    "redis-tools",
+    "postgresql",
+    "nginx-light",
+    "wrk",
+    "nodejs",
+    "python3",
+    "default-jdk-headless",
+];
 
 /// An emulator, what fills the machine, and what the tests run inside.
 const VM_PACKAGES: &[&str] = &["qemu-system-x86", "busybox-static", "strace", "gcc", "libc6-dev"];
@@ -171,7 +183,7 @@ fn not_installed<'a>(wanted: &[&'a str], listing: &str) -> Vec<&'a str> {
 }
 
 /// While it lives, packages install without starting their services: a test brings up its own
-/// redis, and this machine asked for none.
+/// servers, and this machine asked for none.
 struct NoServices {
     ours: bool,
 }

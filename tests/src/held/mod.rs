@@ -2,13 +2,15 @@
 //! agent's; and where the agent says otherwise.
 
 mod proc;
+mod still;
 
 use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-pub use proc::{living_thread, of, session};
+pub use proc::{family, living_thread, of, session};
 use serde_json::Value;
+pub use still::{Stopped, once_quiet};
 
 use crate::agent::Agent;
 use crate::maps::Totals;

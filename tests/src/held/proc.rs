@@ -95,6 +95,25 @@ pub fn session(leader: u32) -> Vec<u32> {
     pids().into_iter().filter(is_in).collect()
 }
 
+/// A process, and all living ones that it or one of them made, by pid.
+pub fn family(root: u32) -> Vec<u32> {
+    let parent = |pid: u32| Some((pid, stat(&proc(pid))?.get(1)?.parse().ok()?));
+    let parents: BTreeMap<u32, u32> = pids().into_iter().filter_map(parent).collect();
+    let is_of_family = |pid: &&u32| {
+        let ancestors = std::iter::successors(Some(**pid), |pid| parents.get(pid).copied());
+        // The chain ends at 0, the parent of the first process.
+        ancestors.take(parents.len()).any(|pid| pid == root)
+    };
+    parents.keys().filter(is_of_family).copied().filter(|pid| !is_zombie(*pid)).collect()
+}
+
+/// Whether every thread of a process is stopped, or the process is gone.
+pub(super) fn is_stopped(pid: u32) -> bool {
+    let tasks = proc(pid).join("task");
+    let state = |tid: &String| stat(&tasks.join(tid)).map(|fields| fields[0].clone());
+    entries(&tasks).iter().filter_map(state).all(|state| ["T", "Z", "X"].contains(&state.as_str()))
+}
+
 /// A thread whose /proc files say what its process holds: a leader that ended before the others has
 /// neither mappings nor descriptors.
 pub fn living_thread(pid: u32) -> u32 {
