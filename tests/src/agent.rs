@@ -110,13 +110,27 @@ impl Agent {
         what: &str,
         wanted: impl Fn(&Value) -> bool,
     ) -> Value {
+        self.wait_for_line_with("", limit, what, wanted)
+    }
+
+    /// Waits likewise for a line that has this text: only those are parsed, as there may be many.
+    pub fn wait_for_line_with(
+        &self,
+        text: &str,
+        limit: Duration,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
         let mut lines = BufReader::new(File::open(self.dir.path().join("lines")).unwrap());
         let mut line = String::new();
         wait_until(limit, what, || {
             // A line whose end is not written yet stays in `line` until it is.
             while lines.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
-                let value = serde_json::from_str(&line).unwrap();
-                line.clear();
+                let whole = std::mem::take(&mut line);
+                if !whole.contains(text) {
+                    continue;
+                }
+                let value = serde_json::from_str(&whole).unwrap();
                 if wanted(&value) {
                     return Some(value);
                 }
@@ -171,6 +185,16 @@ impl Agent {
     pub fn interrupt(self) -> Run {
         self.signal(Signal::SIGINT);
         self.finish(STOP_LIMIT)
+    }
+
+    /// Presses Ctrl-C, waits for a good end and hands out the lines one by one, as there may be more
+    /// than memory holds.
+    pub fn interrupt_and_stream(mut self) -> impl Iterator<Item = String> {
+        let lines = BufReader::new(File::open(self.dir.path().join("lines")).unwrap()).lines();
+        self.signal(Signal::SIGINT);
+        let status = self.wait(STOP_LIMIT);
+        assert!(status.success(), "the agent ended with {status}: {}", self.stderr());
+        lines.map(Result::unwrap)
     }
 
     /// Waits for an end that comes by itself.

@@ -16,12 +16,19 @@ pub mod held;
 pub mod maps;
 pub mod require;
 pub mod run;
+pub mod schema;
 pub mod servers;
 pub mod strace;
 pub mod workload;
 
+use std::env;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+/// How long a load goes on, in seconds: a minute where `MEMWATCH_LONG` is 1, else a third of it.
+pub fn load_seconds() -> u64 {
+    if env::var_os("MEMWATCH_LONG").is_some_and(|value| value == "1") { 60 } else { 20 }
+}
 
 /// Asks again and again until `ask` has an answer. Panics, naming `what`, after `limit`.
 pub fn wait_until<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {

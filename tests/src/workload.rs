@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::wait_until;
@@ -164,6 +164,17 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A program that leads a session; the whole group is killed when it is dropped.
+#[derive(Debug)]
+pub struct Session(pub Program);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Fails only where all have ended.
+        let _ = killpg(Pid::from_raw(self.0.pid() as i32), Signal::SIGKILL);
     }
 }
 

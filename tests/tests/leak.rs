@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use memwatch_tests::agent::{self, Agent};
+use memwatch_tests::schema::Schema;
 use memwatch_tests::workload::{self, Program};
 use memwatch_tests::{require, wait_until};
 use serde_json::Value;
@@ -105,6 +106,13 @@ fn the_one_that_leaks_is_found_alone_and_resolved_when_it_ends() {
     assert_eq!(run.status, Some(3), "a finding as severe as --fail-on: {}", run.stderr);
     run.lossless_stats();
     assert_only_the_leak(&run.lines, leaker_pid, &healthy);
+    let schema = Schema::of_agent();
+    for line in &run.lines {
+        schema.check(line);
+    }
+    for line in run.of_type("finding") {
+        schema.check_whole(line);
+    }
 
     let replayed = agent::run(["--json".as_ref(), "--replay".as_ref(), recording.as_os_str()]);
     assert_eq!(essence(&replayed.lines), essence(&run.lines), "replayed (left), live (right)");

@@ -2,16 +2,13 @@
 //! leak, and what survives is known again once it holds still.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::thread::sleep;
 use std::time::Duration;
 
 use memwatch_tests::agent::Agent;
 use memwatch_tests::held::{self, Truth};
-use memwatch_tests::require;
-use memwatch_tests::workload::Program;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use memwatch_tests::workload::{Program, Session};
+use memwatch_tests::{load_seconds, require};
 
 const MINUTE: Duration = Duration::from_mins(1);
 /// How long it may take until every survivor has been read again.
@@ -21,57 +18,41 @@ const RING_BYTES: &str = "65536";
 /// The one that began it and those it keeps.
 const SURVIVORS: usize = 9;
 
-/// A storm; all its processes are killed when dropped.
-struct Storm(Program);
-
-impl Storm {
-    /// What each process that is left holds.
-    fn truth(&self) -> BTreeMap<u32, Truth> {
-        held::session(self.0.pid()).into_iter().map(|pid| (pid, Truth::of(pid, 0))).collect()
-    }
-}
-
-impl Drop for Storm {
-    fn drop(&mut self) {
-        // Fails only where all have ended.
-        let _ = killpg(Pid::from_raw(self.0.pid() as i32), Signal::SIGKILL);
-    }
-}
-
-fn seconds() -> u64 {
-    if env::var_os("MEMWATCH_LONG").is_some_and(|value| value == "1") { 60 } else { 20 }
+/// What each process that is left of a storm holds.
+fn truth_of(storm: &Session) -> BTreeMap<u32, Truth> {
+    held::session(storm.0.pid()).into_iter().map(|pid| (pid, Truth::of(pid, 0))).collect()
 }
 
 /// Without the agent: a storm comes to its end and leaves its survivors, who hold still.
 #[test]
 fn a_storm_leaves_survivors_that_hold_still() {
     require!(root, "gcc");
-    let mut storm = Storm(Program::workload("tempest", &["2"]));
+    let mut storm = Session(Program::workload("tempest", &["2"]));
     storm.0.go();
     storm.0.wait_for_line("ready", MINUTE);
-    let truth = storm.truth();
+    let truth = truth_of(&storm);
     assert_eq!(truth.len(), SURVIVORS, "{:?}", truth.keys());
     for kind in ["pipes", "sockets", "eventfds", "timerfds", "epolls", "memfds"] {
         let sum: u64 = truth.values().map(|truth| truth.counts[kind]).sum();
         assert!(sum > 0, "no survivor has any {kind}");
     }
     sleep(Duration::from_millis(200));
-    assert_eq!(truth, storm.truth(), "a survivor did not hold still");
+    assert_eq!(truth, truth_of(&storm), "a survivor did not hold still");
 }
 
 #[test]
 fn after_a_storm_that_overruns_the_ring_every_survivor_is_known_again() {
     require!(root, "gcc");
-    let mut storm = Storm(Program::workload("tempest", &[&seconds().to_string()]));
+    let mut storm = Session(Program::workload("tempest", &[&load_seconds().to_string()]));
     let arguments = ["--all", "--events", "none", "--interval", "5s"];
     let agent = Agent::start_with(&[("MEMWATCH_RING_BYTES", RING_BYTES)], arguments);
     storm.0.go();
-    storm.0.wait_for_line("ready", MINUTE + Duration::from_secs(seconds()));
-    let truth = storm.truth();
+    storm.0.wait_for_line("ready", MINUTE + Duration::from_secs(load_seconds()));
+    let truth = truth_of(&storm);
     assert_eq!(truth.len(), SURVIVORS, "{:?}", truth.keys());
     held::wait_until_right(&agent, &truth, RECONCILED);
     let run = agent.interrupt().expect_success();
-    assert_eq!(truth, storm.truth(), "a survivor did not hold still");
+    assert_eq!(truth, truth_of(&storm), "a survivor did not hold still");
     let stats = run.of_type("stats").last().unwrap();
     assert!(stats["events_lost"].as_u64().unwrap() > 0, "{stats}");
     let findings: Vec<_> = run.of_type("finding").collect();

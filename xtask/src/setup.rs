@@ -1,5 +1,5 @@
 //! What has to be installed, and installing it: the pinned toolchain of the kernel object, and the
-//! programs that the end-to-end tests watch.
+//! programs that the end-to-end tests watch and the benchmarks load.
 //!
 //! Asking comes first and changes nothing, so that a machine that has everything is left alone
 //! without a word and without a network. Only root installs packages; anybody else is told what to
@@ -48,6 +48,10 @@ const TEST_PACKAGES: &[&str] = &[
     "default-jdk-headless",
 ];
 
+/// Programs that benchmarks load, and what loads them.
+const BENCH_PACKAGES: &[&str] =
+    &["gcc", "libc6-dev", "redis-server", "redis-tools", "nginx-light", "wrk", "postgresql-15"];
+
 /// An emulator, what fills the machine, and what the tests run inside.
 const VM_PACKAGES: &[&str] = &["qemu-system-x86", "busybox-static", "strace", "gcc", "libc6-dev"];
 
@@ -89,6 +93,11 @@ pub(crate) fn ebpf() -> Result<()> {
 /// Makes sure that the end-to-end tests find their programs.
 pub(crate) fn tests() -> Result<()> {
     packages(TEST_PACKAGES)
+}
+
+/// Makes sure that benchmarks find the programs that they load.
+pub(crate) fn bench() -> Result<()> {
+    packages(BENCH_PACKAGES)
 }
 
 /// Makes sure that test machines can be filled and booted.

@@ -243,7 +243,6 @@ fn start_of(
         page_bytes: facts.page_bytes,
         huge_page_bytes: facts.huge_page_bytes,
         cpus: facts.cpus,
-        mem_total_bytes: facts.mem_total_bytes,
         attach: plan.attach_table(),
         privilege: if cli.no_ebpf { Privilege::ProcOnly } else { Privilege::Full },
         filters,

@@ -29,11 +29,11 @@ impl Engine {
         let sockets = self.tables.objects().iter();
         Some(HostSnapshot {
             ts: self.clock.at(host.at_ns),
-            mem_total_bytes: self.facts.mem_total_bytes,
+            mem_total_bytes: host.mem_total_bytes,
             mem_available_bytes: host.mem_available_bytes,
             swap_total_bytes: host.swap_total_bytes,
             swap_free_bytes: host.swap_free_bytes,
-            memory: memory_parts(host, self.facts.mem_total_bytes),
+            memory: memory_parts(host),
             unowned: unowned(host),
             processes: pids.len() as u64,
             zombies: self.zombies.len() as u64,
@@ -63,7 +63,7 @@ fn kernel_bytes(host: &HostReading) -> u64 {
         + host.other_kernel_bytes
 }
 
-fn memory_parts(host: &HostReading, total_bytes: u64) -> MemoryParts {
+fn memory_parts(host: &HostReading) -> MemoryParts {
     let explained = host.mem_free_bytes
         + host.anon_bytes
         + host.file_cache_bytes
@@ -83,7 +83,7 @@ fn memory_parts(host: &HostReading, total_bytes: u64) -> MemoryParts {
         vmalloc_bytes: host.vmalloc_bytes,
         hugetlb_bytes: host.hugetlb_bytes,
         other_kernel_bytes: host.other_kernel_bytes,
-        unexplained_bytes: total_bytes as i64 - explained as i64,
+        unexplained_bytes: host.mem_total_bytes as i64 - explained as i64,
     }
 }
 
@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn the_parts_add_up_to_the_whole() {
-        let host = HostReading {
+        let mut host = HostReading {
+            mem_total_bytes: 50,
             mem_free_bytes: 10,
             anon_bytes: 20,
             shmem_bytes: 5,
@@ -110,8 +111,9 @@ mod tests {
             vmalloc_bytes: 1,
             ..HostReading::default()
         };
-        assert_eq!(memory_parts(&host, 50).unexplained_bytes, 7);
-        assert_eq!(memory_parts(&host, 40).unexplained_bytes, -3);
+        assert_eq!(memory_parts(&host).unexplained_bytes, 7);
+        host.mem_total_bytes = 40;
+        assert_eq!(memory_parts(&host).unexplained_bytes, -3);
         assert_eq!(unowned(&host).kernel_bytes, 8);
     }
 }

@@ -27,7 +27,6 @@ fn facts(filters: Filters) -> Start {
         page_bytes: PAGE,
         huge_page_bytes: 2 << 20,
         cpus: 2,
-        mem_total_bytes: 1 << 34,
         attach: Vec::new(),
         privilege: Privilege::Full,
         filters,

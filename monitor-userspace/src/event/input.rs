@@ -123,8 +123,6 @@ pub struct Start {
     pub huge_page_bytes: u64,
     /// CPUs of the host.
     pub cpus: u32,
-    /// Bytes of memory of the host.
-    pub mem_total_bytes: u64,
     /// Which hook carries each probe, by probe name, sorted; `none` where skipped.
     pub attach: Vec<(String, String)>,
     /// What may be seen.
@@ -351,9 +349,11 @@ pub struct SysvSegment {
 pub struct HostReading {
     /// When, in nanoseconds since boot.
     pub at_ns: u64,
+    /// MemTotal, in bytes: a virtual machine may be given more, or less, while it runs.
+    pub mem_total_bytes: u64,
     /// MemAvailable, in bytes.
     pub mem_available_bytes: u64,
-    /// MemFree, in bytes.
+    /// MemFree and the free pages that each CPU keeps for itself (/proc/zoneinfo), in bytes.
     pub mem_free_bytes: u64,
     /// SwapTotal, in bytes.
     pub swap_total_bytes: u64,

@@ -78,7 +78,6 @@ fn facts() -> Start {
         page_bytes: P,
         huge_page_bytes: 2 << 20,
         cpus: 1,
-        mem_total_bytes: 1 << 30,
         attach: Vec::new(),
         privilege: Privilege::Full,
         filters: Filters::default(),

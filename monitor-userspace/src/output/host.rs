@@ -46,7 +46,7 @@ pub struct HostSnapshot {
 /// Where the host's memory is. The parts are disjoint; what they do not explain is a part too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MemoryParts {
-    /// Nobody's.
+    /// Nobody's: MemFree, and the free pages that each CPU keeps for itself.
     pub free_bytes: u64,
     /// Private anonymous memory of processes.
     pub anon_bytes: u64,

@@ -1,10 +1,12 @@
 //! The agent as the benchmark sees it: started, attached, stopped, and what it counted.
 //!
-//! Knows only its command line and three kinds of NDJSON lines: the header comes first, once
-//! everything is attached; statistics come last. A benchmark that fails leaves no agent.
+//! Knows only its command line and a few types of NDJSON lines: the header comes first, once
+//! everything is attached; statistics come last. A benchmark that fails leaves no agent, and none
+//! leaves its output, which may be large.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,6 +24,15 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
+/// What becomes of the events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Events {
+    /// They are counted; printing them is another measurement. (Those of processes are printed.)
+    Counted,
+    /// Each is a line of the output.
+    Printed,
+}
+
 /// A running agent that watches the whole host.
 pub(super) struct Agent {
     child: Child,
@@ -36,24 +47,29 @@ pub(super) struct Counted {
     pub(super) attach: Value,
     pub(super) events_seen: Option<u64>,
     pub(super) events_lost: Option<u64>,
+    pub(super) events_not_printed: Option<u64>,
     /// All lines of statistics, in order.
     pub(super) stats: Vec<Value>,
 }
 
 impl Agent {
-    /// Starts the agent and waits until it is attached. Memory events are counted, not printed:
-    /// the cost of printing them is another measurement.
-    pub(super) fn start(program: &Path, dir: &Path, options: &[&OsStr]) -> Result<Self> {
+    /// Starts the agent and waits until it is attached.
+    pub(super) fn start(
+        program: &Path,
+        dir: &Path,
+        events: Events,
+        options: &[&OsStr],
+    ) -> Result<Self> {
         let (output, stderr) = (dir.join("agent.ndjson"), dir.join("agent.stderr"));
         // A header of the run before would be taken for this one's.
         File::create(&output).with_context(|| format!("failed to empty {}", output.display()))?;
         let log = File::create(&stderr)
             .with_context(|| format!("failed to create {}", stderr.display()))?;
         let mut command = Command::new(program);
-        command
-            .args(["--all", "--json", "--events", "process", "--output"])
-            .arg(&output)
-            .args(options);
+        command.args(["--all", "--json", "--output"]).arg(&output).args(options);
+        if events == Events::Counted {
+            command.args(["--events", "process"]);
+        }
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -68,7 +84,7 @@ impl Agent {
     fn wait_for_header(&mut self) -> Result<Value> {
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline {
-            if let Some(header) = self.lines()?.into_iter().find(|line| is_type(line, "header")) {
+            if let Some(header) = self.lines("header", "")?.pop() {
                 return Ok(header);
             }
             if let Some(status) = self.try_wait()? {
@@ -96,13 +112,13 @@ impl Agent {
         if !status.success() {
             bail!("the agent ended with {status} after SIGINT: {}", self.log());
         }
-        let mut stats = self.lines()?;
-        stats.retain(|line| is_type(line, "stats"));
+        let stats = self.lines("stats", "")?;
         let number = |name: &str| stats.last().and_then(|last| last.get(name)?.as_u64());
         Ok(Counted {
             attach: self.header.get("attach").cloned().unwrap_or(Value::Null),
             events_seen: number("events_seen"),
             events_lost: number("events_lost"),
+            events_not_printed: number("events_not_printed"),
             stats,
         })
     }
@@ -123,11 +139,20 @@ impl Agent {
         self.child.try_wait().context("failed to wait for the agent")
     }
 
-    /// The lines written so far; the last one may be half written and is then left out.
-    fn lines(&self) -> Result<Vec<Value>> {
-        let text = fs::read_to_string(&self.output)
-            .with_context(|| format!("failed to read {}", self.output.display()))?;
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    /// The lines of one type written so far that have this text. The last one may be half written
+    /// and is then left out; others are not looked at, as there may be millions.
+    pub(super) fn lines(&self, kind: &str, text: &str) -> Result<Vec<Value>> {
+        let failed = || format!("failed to read {}", self.output.display());
+        let start = format!("{{\"type\":\"{kind}\"");
+        let mut lines = BufReader::with_capacity(1 << 20, File::open(&self.output)?);
+        let (mut line, mut found) = (Vec::new(), Vec::new());
+        while lines.read_until(b'\n', &mut line).with_context(failed)? > 0 {
+            if line.starts_with(start.as_bytes()) && String::from_utf8_lossy(&line).contains(text) {
+                found.extend(serde_json::from_slice::<Value>(&line).ok());
+            }
+            line.clear();
+        }
+        Ok(found)
     }
 
     /// The end of what the agent said on stderr.
@@ -146,9 +171,7 @@ impl Drop for Agent {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+        // A failure leaves a file in the build directory.
+        let _ = fs::remove_file(&self.output);
     }
-}
-
-fn is_type(line: &Value, name: &str) -> bool {
-    line.get("type").and_then(Value::as_str) == Some(name)
 }

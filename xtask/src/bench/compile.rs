@@ -8,43 +8,26 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::agent::Agent;
-use super::stats::interval_of_mean;
+use super::pairs::{self, Unit};
 use super::table::Table;
-use crate::sh;
+use crate::{setup, sh};
 
-const FILES: u32 = 200;
-const LEAST_PAIRS: u32 = 5;
+const FILES: u32 = 100;
 
-pub(super) fn run(program: &Path, dir: &Path, runs: u32) -> Result<Table> {
+pub(super) fn run(program: &Path, dir: &Path, pairs: u32) -> Result<Table> {
+    setup::bench()?;
     let source = dir.join("tiny.c");
     fs::write(&source, "int main(void) { return 0; }\n").context("failed to write a source")?;
     // What is read from disk the first time is not read again.
     build(&source)?;
-    let pairs = runs.max(LEAST_PAIRS);
-    let (mut bare, mut watched, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    for pair in 1..=pairs {
-        println!("bench: pair {pair} of {pairs}");
-        let alone = build(&source)?;
-        let agent = Agent::start(program, dir, &[])?;
-        let beside = build(&source)?;
-        agent.stop()?;
-        bare.push(alone);
-        watched.push(beside);
-        ratios.push((beside / alone).ln());
-    }
-    let (low, middle, high) = interval_of_mean(&ratios);
-    let row = vec![
-        format!("{:.2}", super::stats::median(&bare)),
-        format!("{:.2}", super::stats::median(&watched)),
-        format!("{:.3}", middle.exp()),
-        format!("{:.3} to {:.3}", low.exp(), high.exp()),
-    ];
-    let heading = vec!["bare, s", "with the agent, s", "ratio", "95 %"];
+    let [seconds] = pairs::in_turns(program, dir, pairs, || Ok([build(&source)?]))?;
+    let mut row = vec!["compile, s".to_owned()];
+    row.extend(seconds.cells(Unit::Seconds));
     let notes = vec![format!(
         "{FILES} times gcc -O0 on a program of one line, one after the other; {pairs} pairs in \
-         turns, geometric mean of their ratios."
+         turns, medians, and the geometric mean of the pairs' ratios."
     )];
+    let heading = std::iter::once("load").chain(pairs::HEADING).collect();
     Ok(Table { heading, rows: vec![row], notes })
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::agent::Agent;
+use super::agent::{Agent, Events};
 use super::load::Load;
 use super::table::Table;
 use crate::sh;
@@ -18,7 +18,8 @@ const REPLAYS: usize = 3;
 
 pub(super) fn run(program: &Path, dir: &Path, seconds: f64) -> Result<Table> {
     let recording = dir.join("engine.mwr");
-    let agent = Agent::start(program, dir, &["--record".as_ref(), recording.as_os_str()])?;
+    let options = ["--record".as_ref(), recording.as_os_str()];
+    let agent = Agent::start(program, dir, Events::Counted, &options)?;
     Load::start(&["mixed".to_owned(), seconds.to_string()])?.line()?;
     let counted = agent.stop()?;
     let events = counted.events_seen.context("the agent counted nothing")?;

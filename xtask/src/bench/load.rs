@@ -17,6 +17,8 @@ const PAGE: usize = 4096;
 pub(super) const OWN_DESCRIPTORS: u64 = 64;
 /// Calls between two looks at the clock.
 const BATCH: u64 = 64;
+/// How far behind its pace a load may fall and still make up for it.
+const MOST_BEHIND: Duration = Duration::from_millis(10);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -34,7 +36,7 @@ enum Kind {
     Processes { count: u64 },
     /// So many mappings that the kernel cannot join
     Mappings { count: u64 },
-    /// So many descriptors of one file
+    /// So many eventfds
     Descriptors { count: u64 },
 }
 
@@ -56,6 +58,10 @@ impl Load {
         let stdout = child.stdout.take().context("the load has no output")?;
         let stdin = child.stdin.take();
         Ok(Self { child, _stdin: stdin, stdout: BufReader::new(stdout) })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for a line: that everything is held, or how much was done.
@@ -129,18 +135,21 @@ fn map_and_unmap(times: u64) -> Result<()> {
     Ok(())
 }
 
-/// Pairs made; all threads together make `pairs_per_second`, or what they can where that is 0.
+/// Pairs made; all threads together make `pairs_per_second`, or what they can where that is 0. Who
+/// was kept waiting does not hurry to catch up: the pace is never much more than asked for.
 fn storm(threads: usize, length: Duration, pairs_per_second: u64) -> Result<u64> {
     let rate = pairs_per_second as f64 / threads as f64;
     let one = move || -> Result<u64> {
         let started = Instant::now();
-        let mut pairs = 0;
+        let (mut pairs, mut due) = (0, Duration::ZERO);
         while started.elapsed() < length {
             map_and_unmap(BATCH)?;
             pairs += BATCH;
             if pairs_per_second > 0 {
-                let due = Duration::from_secs_f64(pairs as f64 / rate);
-                thread::sleep(due.saturating_sub(started.elapsed()));
+                due += Duration::from_secs_f64(BATCH as f64 / rate);
+                let now = started.elapsed();
+                due = due.max(now.saturating_sub(MOST_BEHIND));
+                thread::sleep(due.saturating_sub(now));
             }
         }
         Ok(pairs)
@@ -183,8 +192,11 @@ fn descriptors(count: u64) -> Result<()> {
     let wanted = count + OWN_DESCRIPTORS;
     setrlimit(Resource::RLIMIT_NOFILE, wanted, wanted)
         .context("failed to set the limit of open files")?;
-    let file = std::fs::File::open("/dev/null").context("failed to open /dev/null")?;
-    let copies: std::io::Result<Vec<_>> = (0..count).map(|_| file.try_clone()).collect();
-    let _copies = copies.context("failed to copy a descriptor")?;
+    for made in 0..count {
+        // SAFETY: it makes a descriptor, which lives as long as this process, and no memory.
+        if unsafe { libc::eventfd(0, 0) } < 0 {
+            bail!("eventfd failed after {made}: {}", std::io::Error::last_os_error());
+        }
+    }
     hold()
 }

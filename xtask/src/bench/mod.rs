@@ -1,38 +1,48 @@
 //! `cargo xtask bench`: what the agent costs, and how much it bears.
 //!
-//! Every measurement is a file; all give a table, which `--update-docs` puts into the documents.
+//! Every measurement is a file; all give tables, which `--update-docs` puts into the documents.
 //! Loads and agents end with their guards, also where a measurement fails.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
+use self::table::Table;
 use crate::sh;
 
 mod agent;
 mod compile;
+mod deep;
 mod drain;
 mod engine;
 pub(crate) mod load;
+mod pairs;
 mod report;
 mod scale;
+mod servers;
 mod stats;
 mod syscalls;
+mod sysctl;
 mod table;
 pub(crate) mod workload;
+
+/// Rounds of `syscalls`, and pairs of runs of what is compared in pairs, while nobody says.
+const ROUNDS: u32 = 5;
+const PAIRS: u32 = 15;
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// What to measure
     #[arg(value_enum, default_value_t = What::Syscalls)]
     what: What,
-    /// Rounds of one bare and one watched run (syscalls; compile: at least 5)
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    runs: u32,
-    /// How long each load is watched (default: 10; scale: 20)
-    #[arg(long)]
+    /// Rounds of syscalls (default: 5); pairs of compile and servers (default: 15)
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
+    /// How long each load is watched (default: drain 60, engine 10, scale 15, servers 3)
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: Option<u32>,
     /// An agent that is built already
     #[arg(long, value_name = "FILE")]
@@ -47,16 +57,18 @@ pub(crate) struct Options {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
-    /// What a system call costs more
+    /// What a system call costs more (2 minutes)
     Syscalls,
-    /// The most events a second without loss
+    /// Steady events without loss, and the most there can be (4 minutes)
     Drain,
-    /// Events a second in a replay
+    /// Events a second in a replay (1 minute)
     Engine,
-    /// The agent's memory and CPU by processes, mappings and descriptors
+    /// The agent's memory and CPU by processes, mappings and descriptors (6 minutes)
     Scale,
-    /// How much longer a build takes
+    /// How much longer a build takes (3 minutes)
     Compile,
+    /// How much slower redis, nginx and PostgreSQL are (8 minutes)
+    Servers,
 }
 
 impl What {
@@ -67,6 +79,7 @@ impl What {
             Self::Engine => "engine",
             Self::Scale => "scale",
             Self::Compile => "compile",
+            Self::Servers => "servers",
         }
     }
 }
@@ -81,17 +94,27 @@ pub(crate) fn bench(options: &Options) -> Result<()> {
     };
     let dir = sh::target_dir()?.join("bench");
     fs::create_dir_all(&dir).with_context(|| format!("failed to create {}", dir.display()))?;
-    let seconds = |default: u32| f64::from(options.seconds.unwrap_or(default));
-    let table = match options.what {
-        What::Syscalls => syscalls::run(&program, &dir, options.runs, options.json.as_deref())?,
-        What::Drain => drain::run(&program, &dir, seconds(10))?,
-        What::Engine => engine::run(&program, &dir, seconds(10))?,
-        What::Scale => scale::run(&program, &dir, seconds(20))?,
-        What::Compile => compile::run(&program, &dir, options.runs)?,
-    };
-    println!("\n{table}");
+    let started = Instant::now();
+    let tables = measure(options, &program, &dir)?;
+    println!("\n{}", table::text_of(&tables));
+    println!("bench: {} took {:.0} s", options.what.name(), started.elapsed().as_secs_f64());
     if options.update_docs {
-        table.update_docs(options.what.name())?;
+        table::update_docs(&tables, options.what.name())?;
     }
     Ok(())
+}
+
+fn measure(options: &Options, program: &Path, dir: &Path) -> Result<Vec<Table>> {
+    let seconds = |default: u32| options.seconds.unwrap_or(default);
+    let runs = |default: u32| options.runs.unwrap_or(default);
+    Ok(match options.what {
+        What::Syscalls => {
+            vec![syscalls::run(program, dir, runs(ROUNDS), options.json.as_deref())?]
+        }
+        What::Drain => vec![drain::run(program, dir, f64::from(seconds(60)))?],
+        What::Engine => vec![engine::run(program, dir, f64::from(seconds(10)))?],
+        What::Scale => scale::run(program, dir, f64::from(seconds(15)))?,
+        What::Compile => vec![compile::run(program, dir, runs(PAIRS))?],
+        What::Servers => vec![servers::run(program, dir, runs(PAIRS), seconds(3))?],
+    })
 }

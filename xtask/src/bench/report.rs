@@ -3,13 +3,16 @@
 
 use serde::Serialize;
 
+use super::deep::FRAMES;
 use super::stats::median;
-use super::syscalls::Round;
+use super::syscalls::{Round, Run};
 use super::table::Table;
-use super::workload::Kind;
+use super::workload::{Kind, Measured};
 
 /// Extra nanoseconds that a traced system call may cost by tracepoint, without a stack.
 const TRACED_BUDGET_NS: f64 = 200.0;
+/// The same with its call stack.
+const STACK_BUDGET_NS: f64 = 700.0;
 /// Extra nanoseconds that any other system call may cost while a tracepoint is attached.
 const UNTRACED_BUDGET_NS: f64 = 22.0;
 
@@ -17,13 +20,20 @@ const UNTRACED_BUDGET_NS: f64 = 22.0;
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     kind: Kind,
-    /// Median over the rounds, of one turn of the loop.
+    /// Median over the rounds.
     bare_ns: f64,
-    agent_ns: f64,
-    /// What one system call costs more: of each round's pair, so that a slow minute cancels out.
-    extra_ns: f64,
-    extra_ns_min: f64,
-    extra_ns_max: f64,
+    /// While no call stacks are taken.
+    plain: Extra,
+    /// With its call stack; of calls that have one.
+    stack: Option<Extra>,
+}
+
+/// What one system call costs more: of each round's pair, so that a slow minute cancels out.
+#[derive(Debug, Serialize)]
+struct Extra {
+    ns: f64,
+    ns_min: f64,
+    ns_max: f64,
     budget_ns: f64,
     within_budget: bool,
 }
@@ -31,87 +41,89 @@ pub(super) struct Row {
 impl Row {
     /// Sums up one kind over all rounds; `None` if it was never measured.
     pub(super) fn of(kind: Kind, rounds: &[Round]) -> Option<Self> {
-        let pairs: Vec<(f64, f64)> = rounds
-            .iter()
-            .filter_map(|round| Some((pick(kind, &round.bare)?, pick(kind, &round.agent)?)))
-            .collect();
-        if pairs.is_empty() {
+        let budget = if kind.is_traced() { TRACED_BUDGET_NS } else { UNTRACED_BUDGET_NS };
+        let bare: Vec<f64> = rounds.iter().filter_map(|round| pick(kind, &round.bare)).collect();
+        if bare.is_empty() {
             return None;
         }
-        let calls = f64::from(kind.events_per_call().max(1));
-        let extras: Vec<f64> = pairs.iter().map(|(bare, agent)| (agent - bare) / calls).collect();
-        let budget_ns =
-            if kind.events_per_call() > 0 { TRACED_BUDGET_NS } else { UNTRACED_BUDGET_NS };
-        let extra_ns = median(&extras);
+        let stack = || Extra::of(kind, rounds, |round| &round.stacks, STACK_BUDGET_NS);
         Some(Self {
             kind,
-            bare_ns: median(&pairs.iter().map(|pair| pair.0).collect::<Vec<_>>()),
-            agent_ns: median(&pairs.iter().map(|pair| pair.1).collect::<Vec<_>>()),
-            extra_ns,
-            extra_ns_min: extras.iter().copied().fold(f64::INFINITY, f64::min),
-            extra_ns_max: extras.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            budget_ns,
-            within_budget: extra_ns <= budget_ns,
+            bare_ns: median(&bare),
+            plain: Extra::of(kind, rounds, |round| &round.plain, budget)?,
+            stack: if kind.has_stack() { Some(stack()?) } else { None },
         })
     }
 
-    /// What one turn of the loop calls.
+    /// What is called.
     const fn label(&self) -> &'static str {
         match self.kind {
-            Kind::Mmap => "mmap + munmap",
-            Kind::Brk => "brk + brk",
-            Kind::Getppid => "getppid (untraced)",
+            Kind::Mmap => "mmap of a page",
+            Kind::Munmap => "munmap of a page",
+            Kind::LargeMmap => "mmap of 128 KiB",
+            Kind::Brk => "brk, a page up",
+            Kind::Eventfd => "eventfd2",
+            Kind::Dup => "dup of an eventfd",
+            Kind::Close => "close of an eventfd",
+            Kind::PlainClose => "close of a plain file (looked at, no event)",
+            Kind::Getppid => "getppid (not traced)",
         }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let mut cells = vec![self.label().to_owned(), format!("{:.0}", self.bare_ns)];
+        cells.extend(self.plain.cells());
+        cells.extend(self.stack.as_ref().map_or_else(|| ["", ""].map(str::to_owned), Extra::cells));
+        cells
     }
 }
 
-fn pick(kind: Kind, measured: &[super::workload::Measured]) -> Option<f64> {
+impl Extra {
+    fn of(
+        kind: Kind,
+        rounds: &[Round],
+        run: impl Fn(&Round) -> &Run,
+        budget_ns: f64,
+    ) -> Option<Self> {
+        let extra =
+            |round: &Round| Some(pick(kind, &run(round).measured)? - pick(kind, &round.bare)?);
+        let extras: Vec<f64> = rounds.iter().filter_map(extra).collect();
+        if extras.is_empty() {
+            return None;
+        }
+        let ns = median(&extras);
+        Some(Self {
+            ns,
+            ns_min: extras.iter().copied().fold(f64::INFINITY, f64::min),
+            ns_max: extras.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            budget_ns,
+            within_budget: ns <= budget_ns,
+        })
+    }
+
+    /// The figure with its range, and the budget.
+    fn cells(&self) -> [String; 2] {
+        let Self { ns, ns_min, ns_max, budget_ns, within_budget } = self;
+        let verdict = if *within_budget { "" } else { ", **over**" };
+        [format!("{ns:.0} ({ns_min:.0} to {ns_max:.0})"), format!("≤ {budget_ns:.0}{verdict}")]
+    }
+}
+
+fn pick(kind: Kind, measured: &[Measured]) -> Option<f64> {
     measured.iter().find(|one| one.kind == kind).map(|one| one.ns_per_call_median)
 }
 
-pub(super) fn print(rows: &[Row], rounds: &[Round]) {
-    println!(
-        "\n{:<20} {:>9} {:>9} {:>12} {:>17} {:>8}",
-        "ns, medians", "bare", "agent", "extra/call", "min .. max", "budget"
-    );
-    for row in rows {
-        println!(
-            "{:<20} {:>9.1} {:>9.1} {:>+12.1} {:>17} {:>8} {}",
-            row.label(),
-            row.bare_ns,
-            row.agent_ns,
-            row.extra_ns,
-            format!("{:+.1} .. {:+.1}", row.extra_ns_min, row.extra_ns_max),
-            format!("<= {}", row.budget_ns),
-            if row.within_budget { "within" } else { "OVER" }
-        );
-    }
-    let count = |value: fn(&Round) -> Option<u64>| match rounds.iter().map(value).sum() {
-        Some::<u64>(sum) => sum.to_string(),
-        None => "unknown".to_owned(),
-    };
-    println!(
-        "events seen {}, lost {}, in {} rounds",
-        count(|round| round.events_seen),
-        count(|round| round.events_lost),
-        rounds.len()
-    );
-}
-
-/// The same for the documents, in whole nanoseconds.
+/// The table of all rows.
 pub(super) fn table(rows: &[Row], rounds: &[Round]) -> Table {
-    let whole = |ns: f64| format!("{ns:.0}");
-    let cells = |row: &Row| {
-        let figures = [row.bare_ns, row.agent_ns, row.extra_ns, row.budget_ns].map(whole);
-        std::iter::once(row.label().to_owned()).chain(figures).collect()
-    };
-    let sum = |value: fn(&Round) -> Option<u64>| rounds.iter().filter_map(value).sum::<u64>();
-    let (seen, lost) = (sum(|round| round.events_seen), sum(|round| round.events_lost));
+    let runs = || rounds.iter().flat_map(|round| [&round.plain, &round.stacks]);
+    let sum = |value: fn(&Run) -> Option<u64>| runs().filter_map(value).sum::<u64>();
+    let (seen, lost) = (sum(|run| run.events_seen), sum(|run| run.events_lost));
     Table {
-        heading: vec!["ns a call", "bare", "with the agent", "extra a call", "budget"],
-        rows: rows.iter().map(cells).collect(),
+        heading: vec!["a call", "bare, ns", "extra, ns", "budget", "with its stack, ns", "budget"],
+        rows: rows.iter().map(Row::cells).collect(),
         notes: vec![format!(
-            "Medians of {} rounds in turns; {seen} events, {lost} lost.",
+            "Medians (and ranges) of {} rounds in turns; call stacks of {FRAMES} frames, the most \
+             that are kept; {seen} events, {lost} lost.",
             rounds.len()
         )],
     }
@@ -119,28 +131,41 @@ pub(super) fn table(rows: &[Row], rounds: &[Round]) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::workload::Measured;
     use super::*;
 
-    fn round(bare: f64, agent: f64) -> Round {
-        let measured = |ns| {
-            vec![Measured { kind: Kind::Mmap, count: 1, ns_per_call: ns, ns_per_call_median: ns }]
-        };
-        Round {
-            bare: measured(bare),
-            agent: measured(agent),
+    fn measured(ns: f64) -> Vec<Measured> {
+        let one = |kind| Measured { kind, count: 1, ns_per_call: ns, ns_per_call_median: ns };
+        vec![one(Kind::Eventfd), one(Kind::Getppid)]
+    }
+
+    fn round(bare: f64, plain: f64, stacks: f64) -> Round {
+        let run = |ns| Run {
+            measured: measured(ns),
             attach: serde_json::Value::Null,
             events_seen: Some(2),
             events_lost: Some(0),
-        }
+        };
+        Round { bare: measured(bare), plain: run(plain), stacks: run(stacks) }
     }
 
     #[test]
-    fn the_extra_is_per_event_and_of_each_pair() {
-        let rounds = [round(2000.0, 2300.0), round(3000.0, 3200.0), round(2000.0, 3000.0)];
-        let row = Row::of(Kind::Mmap, &rounds).unwrap();
-        assert_eq!((row.extra_ns, row.extra_ns_min, row.extra_ns_max), (150.0, 100.0, 500.0));
-        assert!(row.within_budget);
+    fn the_extra_is_of_each_round_beside_its_budget() {
+        let rounds = [
+            round(2000.0, 2150.0, 2800.0),
+            round(3000.0, 3100.0, 3600.0),
+            round(1.0, 501.0, 1001.0),
+        ];
+        let row = Row::of(Kind::Eventfd, &rounds).unwrap();
+        assert_eq!((row.plain.ns, row.plain.ns_min, row.plain.ns_max), (150.0, 100.0, 500.0));
+        assert!(row.plain.within_budget);
+        let stack = row.stack.as_ref().unwrap();
+        assert_eq!((stack.ns, stack.within_budget), (800.0, false));
+        assert_eq!(
+            row.cells()[2..],
+            ["150 (100 to 500)", "≤ 200", "800 (600 to 1000)", "≤ 700, **over**"]
+        );
         assert!(Row::of(Kind::Brk, &rounds).is_none());
+        let untraced = Row::of(Kind::Getppid, &rounds).unwrap();
+        assert_eq!(untraced.cells()[3..], ["≤ 22, **over**", "", ""]);
     }
 }

@@ -1,4 +1,5 @@
-//! `bench syscalls`: what system calls cost more while the agent watches the whole host.
+//! `bench syscalls`: what system calls cost more while the agent watches the whole host, without
+//! call stacks and with all of them.
 //!
 //! Bare and watched runs alternate, because a machine's speed drifts by more than what is measured.
 //! The loop has a CPU to itself and the agent has the others. Raw numbers are kept, nothing fails
@@ -13,17 +14,26 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::agent::Agent;
+use super::agent::{Agent, Events};
 use super::report::{self, Row};
 use super::table::Table;
 use super::workload::{self, Kind, Measured};
 use crate::sh;
 
-/// One bare run and one with the agent, by kind of system call.
+/// One bare run and two with the agent, by kind of system call.
 #[derive(Serialize)]
 pub(super) struct Round {
     pub(super) bare: Vec<Measured>,
-    pub(super) agent: Vec<Measured>,
+    /// `--stacks off`
+    pub(super) plain: Run,
+    /// `--stacks all`
+    pub(super) stacks: Run,
+}
+
+/// A run with the agent.
+#[derive(Serialize)]
+pub(super) struct Run {
+    pub(super) measured: Vec<Measured>,
     /// How the agent attached, as its header says.
     pub(super) attach: Value,
     pub(super) events_seen: Option<u64>,
@@ -38,7 +48,7 @@ struct Results<'a> {
     summary: &'a [Row],
 }
 
-/// Measures, prints and keeps everything; the table for the documents is returned.
+/// Measures and keeps everything; the table is returned.
 pub(super) fn run(program: &Path, dir: &Path, runs: u32, json: Option<&Path>) -> Result<Table> {
     let cpus = std::thread::available_parallelism().context("failed to count the CPUs")?.get();
     // The agent inherits this; the loop then goes to the CPU left free.
@@ -48,10 +58,13 @@ pub(super) fn run(program: &Path, dir: &Path, runs: u32, json: Option<&Path>) ->
     let mut rounds = Vec::new();
     for round in 1..=runs {
         println!("bench: round {round} of {runs}");
-        rounds.push(measure_round(cpu, program, dir)?);
+        rounds.push(Round {
+            bare: measure_all(cpu)?,
+            plain: measure_watched(cpu, program, dir, "off")?,
+            stacks: measure_watched(cpu, program, dir, "all")?,
+        });
     }
     let rows: Vec<Row> = Kind::ALL.iter().filter_map(|&kind| Row::of(kind, &rounds)).collect();
-    report::print(&rows, &rounds);
 
     let file = json.map_or_else(|| dir.join("syscalls.json"), Path::to_owned);
     let kernel = sh::output(Command::new("uname").arg("-r"))?.trim().to_owned();
@@ -62,14 +75,13 @@ pub(super) fn run(program: &Path, dir: &Path, runs: u32, json: Option<&Path>) ->
     Ok(report::table(&rows, &rounds))
 }
 
-fn measure_round(cpu: usize, program: &Path, dir: &Path) -> Result<Round> {
-    let bare = measure_all(cpu)?;
-    let agent = Agent::start(program, dir, &[])?;
-    let watched = measure_all(cpu)?;
+fn measure_watched(cpu: usize, program: &Path, dir: &Path, stacks: &str) -> Result<Run> {
+    let agent =
+        Agent::start(program, dir, Events::Counted, &["--stacks".as_ref(), stacks.as_ref()])?;
+    let measured = measure_all(cpu)?;
     let counted = agent.stop()?;
-    Ok(Round {
-        bare,
-        agent: watched,
+    Ok(Run {
+        measured,
         attach: counted.attach,
         events_seen: counted.events_seen,
         events_lost: counted.events_lost,

@@ -34,18 +34,21 @@ impl fmt::Display for Table {
     }
 }
 
-impl Table {
-    /// Puts the table into whichever document has a place for it.
-    pub(super) fn update_docs(&self, name: &str) -> Result<()> {
-        let root = sh::root()?;
-        for path in DOCUMENTS.iter().map(|document| root.join(document)) {
-            if update(&path, name, &self.to_string())? {
-                println!("bench: wrote the table into {}", path.display());
-                return Ok(());
-            }
+/// All tables of a measurement, as they are printed.
+pub(super) fn text_of(tables: &[Table]) -> String {
+    tables.iter().map(Table::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Puts tables into whichever document has a place of that name.
+pub(super) fn update_docs(tables: &[Table], name: &str) -> Result<()> {
+    let root = sh::root()?;
+    for path in DOCUMENTS.iter().map(|document| root.join(document)) {
+        if update(&path, name, &text_of(tables))? {
+            println!("bench: wrote the table into {}", path.display());
+            return Ok(());
         }
-        bail!("no document has the markers {} and {}", opening(name), closing(name));
     }
+    bail!("no document has the markers {} and {}", opening(name), closing(name));
 }
 
 /// Says whether the document has a place of that name; it then has `text` there.
@@ -86,6 +89,9 @@ mod tests {
     fn a_table_is_markdown() {
         let rows = vec![vec!["1".to_owned(), "2".to_owned()]];
         let table = Table { heading: vec!["a", "b"], rows, notes: vec!["Note.".to_owned()] };
-        assert_eq!(table.to_string(), "| a | b |\n|---|---|\n| 1 | 2 |\n\nNote.\n");
+        let text = "| a | b |\n|---|---|\n| 1 | 2 |\n\nNote.\n";
+        assert_eq!(table.to_string(), text);
+        let last = Table { heading: vec!["c"], rows: Vec::new(), notes: Vec::new() };
+        assert_eq!(text_of(&[table, last]), format!("{text}\n| c |\n|---|\n"));
     }
 }

@@ -1,5 +1,5 @@
-//! What takes up the memory of the host beyond /proc/meminfo: socket buffers, tmpfs mounts and
-//! System V segments. The parsers are pure; a file that is missing has nothing to add.
+//! What takes up the memory of the host beyond /proc/meminfo: the CPUs' own free pages, socket
+//! buffers, tmpfs mounts and System V segments. The parsers are pure; a file that is missing has nothing to add.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -22,6 +22,12 @@ impl Proc {
     /// TCP and UDP are counted for all namespaces together.
     pub(super) fn socket_buffer_bytes(&self) -> u64 {
         sockstat_bytes(&self.long_text("net/sockstat"), self.page_bytes)
+    }
+
+    /// Free pages that each CPU keeps for itself, in bytes. MemFree leaves them out, and they may be
+    /// some hundredths of the memory.
+    pub(super) fn cpu_free_bytes(&self) -> u64 {
+        cpu_free_pages(&self.long_text("zoneinfo")).saturating_mul(self.page_bytes)
     }
 
     /// What is in the tmpfs mounts that this process sees, each file system once.
@@ -82,6 +88,12 @@ pub(super) fn parts_of(meminfo: &[u8]) -> HostReading {
         ])),
         ..HostReading::default()
     }
+}
+
+/// The `count:` of every CPU's list (`pageset`) of every zone, in pages.
+fn cpu_free_pages(zoneinfo: &str) -> u64 {
+    let counts = zoneinfo.lines().filter_map(|line| line.trim_start().strip_prefix("count:"));
+    counts.filter_map(|count| count.trim().parse::<u64>().ok()).fold(0, u64::saturating_add)
 }
 
 /// `TCP: … mem PAGES`, `UDP: … mem PAGES` and `FRAG: … memory BYTES`.
@@ -173,6 +185,16 @@ mod tests {
         assert_eq!((parts.hugetlb_bytes, parts.other_kernel_bytes), (2 << 20, 5 << 10));
         assert_eq!((parts.anon_bytes, parts.percpu_bytes), (5 << 10, 2 << 10));
         assert_eq!(parts_of(b"\xff\nVmallocUsed: 1 kB\nKernelStack: 2 kB").vmalloc_bytes, 0);
+    }
+
+    #[test]
+    fn the_free_pages_of_every_cpu_and_zone_count() {
+        let text = "Node 0, zone      DMA\n  pages free     3840\n  pagesets\n    cpu: 0\n\
+                    \x20             count:    7\n              high:     14\n\
+                    Node 0, zone   Normal\n    cpu: 0\n              count:    100\n    cpu: 1\n\
+                    \x20             count: 2000\n              count:    x\n";
+        assert_eq!(cpu_free_pages(text), 2107);
+        assert_eq!(cpu_free_pages(""), 0);
     }
 
     #[test]

@@ -27,8 +27,9 @@ impl Proc {
         };
         Ok(HostReading {
             at_ns,
+            mem_total_bytes: value("MemTotal:")?,
             mem_available_bytes: value("MemAvailable:")?,
-            mem_free_bytes: value("MemFree:")?,
+            mem_free_bytes: value("MemFree:")?.saturating_add(self.cpu_free_bytes()),
             swap_total_bytes: value("SwapTotal:")?,
             swap_free_bytes: value("SwapFree:")?,
             socket_buffer_bytes: self.socket_buffer_bytes(),

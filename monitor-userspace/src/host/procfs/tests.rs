@@ -207,11 +207,17 @@ fn a_space_longer_than_the_buffer_is_read_whole() {
 #[test]
 fn the_host_is_read_from_meminfo() {
     let tree = Tree::new();
-    tree.write("meminfo", "MemFree: 1 kB\nMemAvailable: 2 kB\nSwapTotal: 3 kB\nSwapFree: 4 kB\n");
+    let text =
+        "MemTotal: 9 kB\nMemFree: 1 kB\nMemAvailable: 2 kB\nSwapTotal: 3 kB\nSwapFree: 4 kB\n";
+    tree.write("meminfo", text);
     let host = tree.proc().host_reading().unwrap();
+    assert_eq!(host.mem_total_bytes, 9216);
     assert_eq!((host.mem_free_bytes, host.mem_available_bytes), (1024, 2048));
     assert_eq!((host.swap_total_bytes, host.swap_free_bytes), (3072, 4096));
-    tree.write("meminfo", "MemFree: 1 kB\n");
+    tree.write("zoneinfo", "  count: 3\n");
+    let host = tree.proc().host_reading().unwrap();
+    assert_eq!(host.mem_free_bytes, 1024 + 3 * 4096);
+    tree.write("meminfo", "MemTotal: 9 kB\nMemFree: 1 kB\n");
     assert!(tree.proc().host_reading().unwrap_err().to_string().contains("MemAvailable"));
 }
 

@@ -1,0 +1,59 @@
+//! `bench servers`: what real servers lose of their speed while the agent watches the host: redis
+//! without pipelining, nginx with keep-alive under wrk, PostgreSQL under pgbench, reading only and
+//! with its usual transactions.
+//!
+//! All run for the whole of it, one is loaded at a time, and clients share the CPUs with them and
+//! with the agent.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use self::nginx::Nginx;
+use self::postgres::Postgres;
+use self::redis::Redis;
+use super::pairs::{self, Unit};
+use super::table::Table;
+use crate::{setup, sh};
+
+mod nginx;
+mod postgres;
+mod redis;
+mod server;
+
+const LOADS: [&str; 4] = [
+    "redis, SET and GET, no pipelining",
+    "nginx, keep-alive, a small file",
+    "PostgreSQL, pgbench -S",
+    "PostgreSQL, pgbench",
+];
+
+pub(super) fn run(program: &Path, dir: &Path, pairs: u32, seconds: u32) -> Result<Table> {
+    setup::bench()?;
+    // Ctrl-C ends the servers and the agent, but not us before their directories are gone.
+    sh::survive_interrupt()?;
+    let mut redis = Redis::start()?;
+    let nginx = Nginx::start()?;
+    let postgres = Postgres::start()?;
+    let mut measure = || -> Result<[f64; LOADS.len()]> {
+        Ok([
+            redis.requests_per_second(seconds)?,
+            nginx.requests_per_second(seconds)?,
+            postgres.transactions_per_second(seconds, &["-S"])?,
+            postgres.transactions_per_second(seconds, &[])?,
+        ])
+    };
+    println!("bench: warming up");
+    measure()?;
+    let loads = pairs::in_turns(program, dir, pairs, measure)?;
+    let row = |(name, load): (&&str, &pairs::Pairs)| {
+        std::iter::once((*name).to_owned()).chain(load.cells(Unit::PerSecond)).collect()
+    };
+    let rows = LOADS.iter().zip(&loads).map(row).collect();
+    let heading = std::iter::once("a second").chain(pairs::HEADING).collect();
+    let notes = vec![format!(
+        "{pairs} pairs in turns, {seconds} s each; medians, and the geometric mean of the pairs' \
+         ratios. PostgreSQL does not wait for the disk (fsync=off)."
+    )];
+    Ok(Table { heading, rows, notes })
+}
