@@ -131,3 +131,31 @@ fn failures_of_every_kind_are_streamed_with_their_error_when_asked_for() {
     // Asking for failures takes nothing away.
     assert_same(&run, &trace);
 }
+
+/// Few processors have shadow stacks, and strace may be older than the call: the one who made it is the
+/// witness.
+#[test]
+fn a_shadow_stack_that_is_asked_for_is_reported_or_why_not() {
+    const SCRIPT: &str = "import ctypes\n\
+        libc = ctypes.CDLL(None, use_errno=True)\n\
+        libc.syscall.restype = ctypes.c_long\n\
+        at = libc.syscall(453, ctypes.c_ulong(0), ctypes.c_ulong(4096), 0)\n\
+        print(at, ctypes.get_errno())";
+    require!(root, "/usr/bin/python3");
+    let arguments = ["--failed", "--events", "memory", "--", "/usr/bin/python3", "-c", SCRIPT];
+    let run = Agent::spawn(arguments).finish(Duration::from_mins(1));
+    if run.lines[0]["attach"]["map_shadow_stack"] == "none" {
+        is_skipped(Some("this kernel has no map_shadow_stack".to_owned()));
+        return;
+    }
+    let said = run.stdout.lines().last().or(run.stderr.lines().last()).unwrap_or_default();
+    let (at, error) = said.split_once(' ').unwrap();
+    let at: i64 = at.parse().unwrap();
+    let event = run.of_type("event").find(|event| event["kind"] == "map_shadow_stack").unwrap();
+    assert_eq!(event["length_bytes"], 4096, "{event}");
+    if at == -1 {
+        assert_eq!(event["errno"], error.parse::<u64>().unwrap(), "{event}");
+    } else {
+        assert_eq!(event["addr"], format!("{at:#x}"), "{event}");
+    }
+}

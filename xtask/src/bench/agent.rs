@@ -33,6 +33,9 @@ pub(super) enum Events {
     Printed,
 }
 
+/// Name of the process that the agent leaves behind while the kernel lets go of its probes.
+const DETACHING: &str = "memwatch-detach";
+
 /// A running agent that watches the whole host.
 pub(super) struct Agent {
     child: Child,
@@ -112,6 +115,13 @@ impl Agent {
         if !status.success() {
             bail!("the agent ended with {status} after SIGINT: {}", self.log());
         }
+        // What is measured next must not pay for probes that are still being let go of.
+        while is_detaching()? {
+            if Instant::now() > deadline {
+                bail!("the kernel did not let go of the probes within {STOP_LIMIT:?}");
+            }
+            std::thread::sleep(POLL);
+        }
         let stats = self.lines("stats", "")?;
         let number = |name: &str| stats.last().and_then(|last| last.get(name)?.as_u64());
         Ok(Counted {
@@ -174,4 +184,11 @@ impl Drop for Agent {
         // A failure leaves a file in the build directory.
         let _ = fs::remove_file(&self.output);
     }
+}
+
+/// Whether an agent that ended still has probes in the kernel.
+fn is_detaching() -> Result<bool> {
+    let processes = fs::read_dir("/proc").context("failed to list processes")?;
+    let name = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("comm")).ok();
+    Ok(processes.flatten().filter_map(name).any(|name| name.trim_end() == DETACHING))
 }
