@@ -28,6 +28,7 @@ const PROCESS: &[Tests] = &[
     ("life", &["from_its_first_instruction"]),
     ("filter", &[]),
 ];
+const SEED: &[Tests] = &[("seed", &[])];
 /// For probes without an entry of their own: everything that compares with the truth.
 const ANY: &[Tests] = &[("strace", &[]), ("exact", &[]), ("life", &[]), ("filter", &[])];
 
@@ -36,6 +37,7 @@ fn tests_of(probe: &str) -> &'static [Tests] {
     match probe {
         "mmap" | "munmap" | "mremap" | "brk" => MEMORY,
         "fork" | "exec" | "exit" | "rename" => PROCESS,
+        "task_file" => SEED,
         _ => ANY,
     }
 }

@@ -7,6 +7,8 @@
 //! closing is not reported.
 
 mod log;
+#[cfg(test)]
+mod naming_tests;
 mod object;
 mod op;
 mod table;
