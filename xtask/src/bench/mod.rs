@@ -18,6 +18,7 @@ mod engine;
 pub(crate) mod load;
 mod report;
 mod scale;
+mod seed;
 mod stats;
 mod syscalls;
 mod table;
@@ -28,7 +29,7 @@ pub(crate) struct Options {
     /// What to measure
     #[arg(value_enum, default_value_t = What::Syscalls)]
     what: What,
-    /// Rounds of one bare and one watched run (syscalls; compile: at least 5)
+    /// Rounds of one bare and one watched run (syscalls; compile: at least 5), or of two readers (seed)
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// How long each load is watched (default: 10; scale: 20)
@@ -57,6 +58,8 @@ enum What {
     Scale,
     /// How much longer a build takes
     Compile,
+    /// How long the descriptor tables of what runs already take to read
+    Seed,
 }
 
 impl What {
@@ -67,6 +70,7 @@ impl What {
             Self::Engine => "engine",
             Self::Scale => "scale",
             Self::Compile => "compile",
+            Self::Seed => "seed",
         }
     }
 }
@@ -88,6 +92,7 @@ pub(crate) fn bench(options: &Options) -> Result<()> {
         What::Engine => engine::run(&program, &dir, seconds(10))?,
         What::Scale => scale::run(&program, &dir, seconds(20))?,
         What::Compile => compile::run(&program, &dir, options.runs)?,
+        What::Seed => seed::run(&program, options.runs)?,
     };
     println!("\n{table}");
     if options.update_docs {

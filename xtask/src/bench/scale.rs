@@ -92,7 +92,7 @@ fn measure(program: &Path, dir: &Path, name: &str, count: u64, seconds: f64) -> 
 }
 
 /// Whether a load may hold so many descriptors; raises the limit where that is allowed.
-fn may_open(count: u64) -> Result<bool> {
+pub(super) fn may_open(count: u64) -> Result<bool> {
     let (soft, hard) =
         getrlimit(Resource::RLIMIT_NOFILE).context("failed to read the limit of open files")?;
     let wanted = count + load::OWN_DESCRIPTORS;
