@@ -23,4 +23,4 @@ pub use record::{EventKind, Family, RawHeader};
 pub use settings::{Offsets, Settings};
 
 /// Version of every layout in this crate. Raised when a record or a setting changes shape.
-pub const WIRE_VERSION: u16 = 2;
+pub const WIRE_VERSION: u16 = 3;

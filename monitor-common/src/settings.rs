@@ -87,6 +87,10 @@ pub struct Offsets {
     pub skc_v6_rcv_saddr: u32,
     /// `sock_common.skc_v6_daddr`, 0 in a kernel without IPv6
     pub skc_v6_daddr: u32,
+    /// `file.f_mode`
+    pub file_mode: u32,
+    /// Keeps the settings free of padding.
+    pub reserved: u32,
 }
 
 /// Which processes' memory is traced: every one.
@@ -169,6 +173,8 @@ pub const ZERO: Settings = Settings {
         skc_daddr: 0,
         skc_v6_rcv_saddr: 0,
         skc_v6_daddr: 0,
+        file_mode: 0,
+        reserved: 0,
     },
     min_mapping_bytes: 0,
     stack_min_bytes: 0,

@@ -21,6 +21,9 @@ const TYPE_FIFO: u16 = 0o010_000;
 const ANON_INODE_FS: u64 = 0x0904_1934;
 const PID_FS: u64 = 0x5049_4446;
 
+/// include/linux/fs.h
+const FMODE_WRITE: u32 = 2;
+
 /// How the names of files without a path start, as the word read from memory.
 const MEMFD: u64 = u64::from_le_bytes(*b"memfd:\0\0");
 const MEMFD_MASK: u64 = (1 << 48) - 1;
@@ -42,12 +45,15 @@ impl File {
     #[inline(always)]
     pub(crate) fn of(caller: &Caller, fd: u32) -> Result<Option<Self>, i64> {
         let address = caller.file(fd)?;
-        if address == 0 {
-            return Ok(None);
-        }
+        if address == 0 { Ok(None) } else { Self::at(address).map(Some) }
+    }
+
+    /// The `struct file` at an address. Two reads.
+    #[inline(always)]
+    pub(crate) fn at(address: u64) -> Result<Self, i64> {
         let inode: u64 = read(address, get!(offsets.file_inode))?;
         let mode: u16 = read(inode, get!(offsets.inode_mode))?;
-        Ok(Some(Self { address, inode, format: mode & TYPE_MASK }))
+        Ok(Self { address, inode, format: mode & TYPE_MASK })
     }
 
     /// Whether it is a file or directory of a path, of which only the path is of interest. Newer
@@ -65,6 +71,13 @@ impl File {
     #[inline(always)]
     pub(crate) fn inode_number(&self) -> Result<u64, i64> {
         read(self.inode, get!(offsets.inode_ino))
+    }
+
+    /// Whether it was opened for writing.
+    #[inline(always)]
+    pub(crate) fn is_writable(&self) -> Result<bool, i64> {
+        let mode: u32 = read(self.address, get!(offsets.file_mode))?;
+        Ok(mode & FMODE_WRITE != 0)
     }
 
     /// What kind of file it is.

@@ -152,6 +152,16 @@ pub enum Action {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         argv: Vec<String>,
     },
+    /// Times both readers of descriptor tables. Started by `cargo xtask bench seed`.
+    #[command(name = "bench-seed", hide = true)]
+    BenchSeed {
+        /// Whose tables.
+        #[arg(required = true, value_delimiter = ',')]
+        pids: Vec<u32>,
+        /// How often each is read by either.
+        #[arg(long, default_value_t = 5)]
+        rounds: u32,
+    },
 }
 
 /// Whether something is done.

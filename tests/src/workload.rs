@@ -127,6 +127,13 @@ impl Program {
         self.wait_for_any(&[wanted], limit);
     }
 
+    /// The next line the program says.
+    pub fn line(&self, limit: Duration) -> String {
+        self.output
+            .recv_timeout(limit)
+            .unwrap_or_else(|error| panic!("waiting for a line: {error}"))
+    }
+
     /// Waits until the program says exactly one of these, and says which.
     pub fn wait_for_any(&self, wanted: &[&str], limit: Duration) -> String {
         loop {

@@ -4,12 +4,14 @@ mod call;
 mod file;
 mod memory;
 mod process;
+mod reading;
 mod socket;
 
 pub use call::{MAX_FRAMES, RawCall, RawClose, RawStack};
 pub use file::FileKind;
 pub use memory::{RawBrk, RawMmap, RawMremap, RawMunmap};
 pub use process::{OpenSet, RawExec, RawExit, RawFork, RawRename};
+pub use reading::RawDescriptor;
 pub use socket::{RawTcpState, SocketFacts};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 

@@ -8,4 +8,5 @@ mod descriptor;
 mod memory;
 mod process;
 mod socket;
+mod table;
 mod timer;

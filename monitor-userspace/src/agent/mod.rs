@@ -68,7 +68,7 @@ impl Run {
         runtime.block_on(self.drive(fail_on))
     }
 
-    async fn drive(self, fail_on: Option<Severity>) -> Result<Outcome> {
+    async fn drive(mut self, fail_on: Option<Severity>) -> Result<Outcome> {
         let mut interrupt = signal(SignalKind::interrupt()).context("catch SIGINT")?;
         let mut terminate = signal(SignalKind::terminate()).context("catch SIGTERM")?;
         let (post, mailbox) = Mailbox::new().context("make the mailbox")?;
@@ -80,7 +80,8 @@ impl Run {
             Engine::start(self.start.clone(), self.comm, outlet.wants_events(), &mut |output| {
                 outlet.take(&output);
             });
-        let requests = reader::spawn(post.clone())?;
+        let pass = self.kernel.as_mut().and_then(Kernel::take_table_pass);
+        let requests = reader::spawn(post.clone(), pass)?;
         let (ready, known) = tokio::sync::oneshot::channel();
         let pump = Pump::new(pump::Parts {
             engine,

@@ -10,8 +10,9 @@ use anyhow::{Context as _, Result};
 use super::mail::{Mail, Post};
 use crate::{
     engine::Request,
-    event::{Input, ProcReading, ProcessId, Reconcile, TableReading},
+    event::{Input, ProcReading, ProcessId, ReadDescriptor, Reconcile, TableReading},
     host::{Proc, Scratch, SelfMeter, Want, clock},
+    kernel::TablePass,
 };
 
 /// Rounds of requests that may wait; the engine asks again for what does not fit.
@@ -23,12 +24,14 @@ const MIN_METER_NS: u64 = 1_000_000_000;
 /// State letter of a reading that found no process.
 const GONE: char = 'X';
 
-/// Starts the thread; rounds of requests go in here, readings come back as mail.
-pub(super) fn spawn(post: Post) -> Result<SyncSender<Vec<Request>>> {
+/// Starts the thread; rounds of requests go in here, readings come back as mail. Tables are read by
+/// `pass` where there is one.
+pub(super) fn spawn(post: Post, pass: Option<TablePass>) -> Result<SyncSender<Vec<Request>>> {
     let (sender, rounds) = sync_channel(MAX_ROUNDS);
     let reader = Reader {
         proc: Proc::default(),
         scratch: Scratch::default(),
+        pass,
         meter: SelfMeter::new(&Proc::default(), clock::boot_ns()),
         metered_ns: clock::boot_ns(),
         batch: Vec::new(),
@@ -44,6 +47,7 @@ pub(super) fn spawn(post: Post) -> Result<SyncSender<Vec<Request>>> {
 struct Reader {
     proc: Proc,
     scratch: Scratch,
+    pass: Option<TablePass>,
     meter: SelfMeter,
     metered_ns: u64,
     batch: Vec<Input>,
@@ -96,7 +100,9 @@ impl Reader {
     }
 
     fn table(&mut self, pid: u32) {
-        let reading = self.proc.read_table(pid, &mut self.scratch).unwrap_or_else(|error| {
+        let Self { proc, scratch, pass, .. } = self;
+        let mut list = |tid| by_pass(pass.as_mut()?, tid);
+        let reading = proc.read_table(pid, &mut list, scratch).unwrap_or_else(|error| {
             tracing::debug!("{error}");
             let process = ProcessId { pid, start_ticks: 0 };
             TableReading { process, ..TableReading::default() }
@@ -164,4 +170,9 @@ impl Reader {
             Err(error) => tracing::warn!("{error}"),
         }
     }
+}
+
+/// The descriptors of a thread; `None` where the pass failed and /proc has to be asked.
+fn by_pass(pass: &mut TablePass, tid: u32) -> Option<Vec<ReadDescriptor>> {
+    pass.read(tid).inspect_err(|error| tracing::debug!("the table of {tid}: {error}")).ok()
 }

@@ -1,6 +1,7 @@
 //! What the command line asks for, one module each, and the statuses they end with.
 
 mod replay;
+mod seeding;
 mod watch;
 
 use std::{fmt, io::Write as _};
@@ -61,6 +62,7 @@ pub fn run(cli: Cli) -> Result<u8> {
             let (status, message) = exec_gate(argv)?;
             Err(Refusal::new(status, message).into())
         }
+        Some(Action::BenchSeed { pids, rounds }) => seeding::measure(&cli, pids, *rounds),
         None if cli.replay.is_some() => replay::replay(&cli),
         None => watch::watch(cli),
     }

@@ -43,7 +43,8 @@ pub(super) fn watch(cli: Cli) -> Result<u8> {
     } else {
         check_host(&facts)?;
         let events = host::syscall_events(&tracefs_of(&facts)?)?;
-        (plan_probes(&cli.skip_probe, &events), Some(load(&cli)?))
+        let kernel = load(&cli)?;
+        (plan_probes(&cli.skip_probe, &events, kernel.has_table_pass()), Some(kernel))
     };
     let gate = start_gate(&cli)?;
     if let Some(kernel) = &mut kernel {
@@ -135,7 +136,7 @@ fn check_pids(pids: &[u32]) -> Result<()> {
 }
 
 /// Refuses, with what helps, where the kernel programs cannot run.
-fn check_host(facts: &HostFacts) -> Result<()> {
+pub(super) fn check_host(facts: &HostFacts) -> Result<()> {
     if !facts.may_load {
         let message = "loading kernel programs needs root (or CAP_BPF, CAP_PERFMON and \
                        CAP_SYS_PTRACE): run it with sudo, or use --no-ebpf for what /proc alone \
@@ -179,7 +180,7 @@ fn tracefs_of(facts: &HostFacts) -> Result<PathBuf> {
 }
 
 /// Loads the programs with this host's facts patched in.
-fn load(cli: &Cli) -> Result<Kernel> {
+pub(super) fn load(cli: &Cli) -> Result<Kernel> {
     let settings = settings_of(cli)?;
     Ok(Kernel::load(&settings, cli.ring, cli.verbose > 1).map_err(|error| refused(&error))?)
 }

@@ -64,7 +64,8 @@ impl World {
 fn found(fd: u32, kind: DescriptorKind, watches: &[u32]) -> ReadDescriptor {
     let tcp = ReadSocket { family: 2, socket_type: 1, tcp_state: 10, is_listener: true };
     let socket = (kind == Socket).then_some(tcp);
-    ReadDescriptor { fd, kind, inode: 0, writes: false, socket, watches: watches.to_vec() }
+    let watches = watches.to_vec();
+    ReadDescriptor { fd, kind, inode: 0, writes: false, socket, watches, file: 0 }
 }
 
 #[test]
@@ -116,6 +117,9 @@ fn too_many_descriptors_are_given_up_but_no_total_is() {
     assert_eq!(last.connections.unwrap().listen, 1);
     assert_eq!((last.epoll_watches, last.inotify_watches), (Some(2), Some(1)));
     assert_eq!(last.descriptor_objects, None, "/proc does not tell");
+    let named = |fd, file| ReadDescriptor { file, ..found(fd, Eventfd, &[]) };
+    world.fds(22.5, 7, vec![found(0, File, &[]), named(1, 8), named(2, 9), named(3, 8)]);
+    assert_eq!(world.last(7).descriptor_objects, Some(2), "the kernel does");
 }
 
 #[test]

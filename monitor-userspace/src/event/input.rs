@@ -271,7 +271,7 @@ pub struct Reconcile {
     pub found: bool,
 }
 
-/// One look at a descriptor table (/proc/PID/fd) and at the POSIX timers of its process, taken
+/// One look at a descriptor table (by the kernel's iterator, or /proc/PID/fd) and at the POSIX timers of its process, taken
 /// between two instants.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableReading {
@@ -291,7 +291,7 @@ pub struct TableReading {
     pub found: bool,
 }
 
-/// An open descriptor as /proc shows it.
+/// An open descriptor as the kernel shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadDescriptor {
     /// Its number.
@@ -302,10 +302,13 @@ pub struct ReadDescriptor {
     pub inode: u64,
     /// Whether it was opened for writing: tells the ends of a pipe.
     pub writes: bool,
-    /// Of a socket, what its network namespace's tables say.
+    /// Of a socket, what the kernel or its network namespace's tables say.
     pub socket: Option<ReadSocket>,
     /// What an epoll (descriptor numbers) or an inotify (watch numbers) watches.
     pub watches: Vec<u32>,
+    /// The same for all descriptors of one open file, in whatever process, for as long as it is
+    /// open; 0 where only /proc was asked, which does not tell.
+    pub file: u64,
 }
 
 /// A socket as the tables of its network namespace show it.

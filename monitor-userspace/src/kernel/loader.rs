@@ -1,14 +1,14 @@
 //! Loads the embedded object with this host's settings and attaches what the plan says.
 
 use aya::{
-    Ebpf, EbpfError, EbpfLoader,
+    Btf, Ebpf, EbpfError, EbpfLoader,
     maps::{HashMap, MapData, MapError},
     programs::{Program, ProgramError, RawTracePoint, TracePoint},
 };
 use monitor_common::{Settings, map};
 use thiserror::Error;
 
-use super::{Counters, LogPump, Ring, detach};
+use super::{Counters, LogPump, Ring, TablePass, detach};
 use crate::plan::{Action, Hook, Plan, Probe};
 
 /// The kernel programs, built by `cargo xtask ebpf` and committed.
@@ -60,6 +60,7 @@ pub enum KernelError {
 pub struct Kernel {
     ebpf: Ebpf,
     watched: HashMap<MapData, u32, u8>,
+    pass: Option<TablePass>,
 }
 
 impl Drop for Kernel {
@@ -73,8 +74,9 @@ impl Kernel {
     /// log; when off, the verifier removes it.
     pub fn load(settings: &Settings, ring: Option<u32>, log: bool) -> Result<Self, KernelError> {
         let level: u8 = if log { u8::MAX } else { 0 };
+        let btf = Btf::from_sys_fs().ok();
         let mut loader = EbpfLoader::new();
-        loader.override_global(map::SETTINGS, settings, true).override_global(
+        loader.btf(btf.as_ref()).override_global(map::SETTINGS, settings, true).override_global(
             aya_log::LEVEL,
             &level,
             true,
@@ -88,21 +90,35 @@ impl Kernel {
         }
         let mut ebpf = loader.load(OBJECT)?;
         drop(loader);
+        let pass = btf.as_ref().and_then(|btf| table_pass(&mut ebpf, btf));
+        drop(btf);
         give_back_freed_memory();
         let watched = ebpf.take_map(map::WATCHED).ok_or(KernelError::Missing(map::WATCHED))?;
         let watched =
             HashMap::try_from(watched).map_err(|source| map_error(map::WATCHED, source))?;
-        Ok(Self { ebpf, watched })
+        Ok(Self { ebpf, watched, pass })
     }
 
     /// Attaches what the plan says, in its order.
     pub fn attach(&mut self, plan: &Plan) -> Result<(), KernelError> {
         for (probe, action) in &plan.probes {
-            if *action == Action::Attach {
-                attach(&mut self.ebpf, probe)?;
+            match (action, probe.hook) {
+                (Action::Attach, _) => attach(&mut self.ebpf, probe)?,
+                (Action::Skip { .. }, Hook::Iterator(_)) => self.pass = None,
+                (Action::Skip { .. }, _) => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether descriptor tables can be read through the kernel.
+    pub fn has_table_pass(&self) -> bool {
+        self.pass.is_some()
+    }
+
+    /// The reader of descriptor tables; there is one at most.
+    pub fn take_table_pass(&mut self) -> Option<TablePass> {
+        self.pass.take()
     }
 
     /// The reader of the ring; there is one.
@@ -143,6 +159,19 @@ fn give_back_freed_memory() {
     }
 }
 
+/// The iterator over descriptor tables, where this kernel has it: without it, /proc tells.
+fn table_pass(ebpf: &mut Ebpf, btf: &Btf) -> Option<TablePass> {
+    let pass = TablePass::load(ebpf, btf);
+    pass.inspect_err(|error| {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::debug!(
+            "descriptor tables are read from /proc: {error}: {}",
+            cause.unwrap_or_default()
+        );
+    })
+    .ok()
+}
+
 fn attach(ebpf: &mut Ebpf, probe: &Probe) -> Result<(), KernelError> {
     let program = ebpf.program_mut(probe.program).ok_or(KernelError::Missing(probe.program))?;
     let verify = |source| KernelError::Verify { program: probe.program, source };
@@ -159,6 +188,8 @@ fn attach(ebpf: &mut Ebpf, probe: &Probe) -> Result<(), KernelError> {
             program.load().map_err(verify)?;
             program.attach(name).map_err(attach(name))?;
         }
+        // Loaded with the object; attached to one thread for as long as its table is read.
+        Hook::Iterator(_) => {}
     }
     Ok(())
 }

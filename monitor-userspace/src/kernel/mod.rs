@@ -6,8 +6,10 @@ mod detach;
 mod loader;
 mod log;
 mod ring;
+mod table;
 
 pub use counters::Counters;
 pub use loader::{Kernel, KernelError};
 pub use log::LogPump;
 pub use ring::Ring;
+pub use table::{PassError, TablePass};

@@ -9,6 +9,8 @@ pub enum Hook {
     Tracepoint(&'static str),
     /// A raw tracepoint, whose arguments are the kernel's own pointers.
     Raw(&'static str),
+    /// An iterator, which runs when the agent reads something rather than when it happens.
+    Iterator(&'static str),
 }
 
 impl Hook {
@@ -17,6 +19,7 @@ impl Hook {
         match self {
             Self::Tracepoint(_) => "tracepoint",
             Self::Raw(_) => "raw",
+            Self::Iterator(_) => "iter",
         }
     }
 }
@@ -34,7 +37,7 @@ pub struct Probe {
 
 /// Every probe, in the order in which they are attached: what ends things before what makes them,
 /// so that nothing is seen born whose death would be missed. A name may have several programs.
-pub const PROBES: [Probe; 56] = [
+pub const PROBES: [Probe; 57] = [
     raw("exit", "process_exit", "sched_process_exit"),
     syscall("munmap", "memory_munmap_enter", "sys_enter_munmap"),
     syscall("close", "descriptor_close_enter", "sys_enter_close"),
@@ -91,7 +94,15 @@ pub const PROBES: [Probe; 56] = [
     syscall("mremap", "memory_mremap_exit", "sys_exit_mremap"),
     syscall("brk", "memory_brk_exit", "sys_exit_brk"),
     syscall("mmap", "memory_mmap_exit", "sys_exit_mmap"),
+    TABLE_PASS,
 ];
+
+/// Reads descriptor tables; /proc does where it is left out.
+const TABLE_PASS: Probe = Probe {
+    name: "task_file",
+    program: "descriptor_table_iter",
+    hook: Hook::Iterator("task_file"),
+};
 
 const fn syscall(name: &'static str, program: &'static str, event: &'static str) -> Probe {
     Probe { name, program, hook: Hook::Tracepoint(event) }
@@ -149,8 +160,8 @@ impl Plan {
 }
 
 /// Plans the probes of a run; `skip` names those the user wants left out, `events` the events of
-/// system calls this kernel has.
-pub fn plan_probes(skip: &[String], events: &BTreeSet<String>) -> Plan {
+/// system calls this kernel has, `has_table_pass` whether it took the reader of tables.
+pub fn plan_probes(skip: &[String], events: &BTreeSet<String>, has_table_pass: bool) -> Plan {
     let decide = |probe: &Probe| {
         if skip.iter().any(|name| name == probe.name) {
             return Action::Skip { why: "left out by --skip-probe" };
@@ -159,7 +170,10 @@ pub fn plan_probes(skip: &[String], events: &BTreeSet<String>) -> Plan {
             Hook::Tracepoint(event) if !events.contains(event) => {
                 Action::Skip { why: "this kernel has no such call" }
             }
-            _ => Action::Attach,
+            Hook::Iterator(_) if !has_table_pass => {
+                Action::Skip { why: "this kernel has no iterator over one thread" }
+            }
+            Hook::Tracepoint(_) | Hook::Raw(_) | Hook::Iterator(_) => Action::Attach,
         }
     };
     Plan { probes: PROBES.iter().map(|probe| (*probe, decide(probe))).collect() }
@@ -178,7 +192,7 @@ mod tests {
     fn events_without(absent: &[&str]) -> BTreeSet<String> {
         let events = PROBES.iter().filter_map(|probe| match probe.hook {
             Hook::Tracepoint(event) => Some(event),
-            Hook::Raw(_) => None,
+            Hook::Raw(_) | Hook::Iterator(_) => None,
         });
         events.filter(|event| !absent.contains(event)).map(str::to_owned).collect()
     }
@@ -190,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_call_the_kernel_lacks_is_left_out() {
-        let plan = plan_probes(&[], &events_without(&["sys_exit_map_shadow_stack"]));
+        let plan = plan_probes(&[], &events_without(&["sys_exit_map_shadow_stack"]), true);
         assert_eq!(hook_of(&plan, "map_shadow_stack"), ["none"]);
         assert_eq!(hook_of(&plan, "mmap"), ["tracepoint"]);
         assert_eq!(hook_of(&plan, "tcp_state"), ["raw"]);
@@ -198,12 +212,22 @@ mod tests {
 
     #[test]
     fn a_probe_of_two_programs_is_one_name() {
-        let plan = plan_probes(&[], &events_without(&[]));
+        let plan = plan_probes(&[], &events_without(&[]), true);
         assert_eq!(hook_of(&plan, "close_range"), ["tracepoint"]);
-        let plan = plan_probes(&["close_range".to_owned()], &events_without(&[]));
+        let plan = plan_probes(&["close_range".to_owned()], &events_without(&[]), true);
         assert_eq!(hook_of(&plan, "close_range"), ["none"]);
         let left_out = plan.probes.iter().filter(|(_, action)| *action != Action::Attach);
         assert_eq!(left_out.count(), 2);
+    }
+
+    #[test]
+    fn tables_are_read_by_whoever_can() {
+        let hook = |skip: &[String], has_pass| {
+            hook_of(&plan_probes(skip, &events_without(&[]), has_pass), "task_file")
+        };
+        assert_eq!(hook(&[], true), ["iter"]);
+        assert_eq!(hook(&[], false), ["none"]);
+        assert_eq!(hook(&["task_file".to_owned()], true), ["none"]);
     }
 
     #[test]

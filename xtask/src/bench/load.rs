@@ -38,6 +38,8 @@ enum Kind {
     Mappings { count: u64 },
     /// So many eventfds
     Descriptors { count: u64 },
+    /// So many processes, each with eventfds and sockets; says their pids
+    Holders { processes: u64, eventfds: u64, sockets: u64 },
 }
 
 /// A running load; killed when dropped.
@@ -90,7 +92,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         Kind::Mixed { seconds } => mixed(Duration::from_secs_f64(seconds)),
         Kind::Processes { count } => {
-            (0..count).try_for_each(|_| idle_child())?;
+            (0..count).try_for_each(|_| idle_child(|| {}).map(drop))?;
             hold()
         }
         Kind::Mappings { count } => {
@@ -98,6 +100,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             hold()
         }
         Kind::Descriptors { count } => descriptors(count),
+        Kind::Holders { processes, eventfds, sockets } => holders(processes, eventfds, sockets),
     }
 }
 
@@ -108,7 +111,11 @@ fn say(line: &str) -> Result<()> {
 
 /// Until whoever started this closes its end of the pipe, or is no more.
 fn hold() -> Result<()> {
-    say("ready")?;
+    hold_saying("ready")
+}
+
+fn hold_saying(line: &str) -> Result<()> {
+    say(line)?;
     let mut nothing = Vec::new();
     std::io::stdin().read_to_end(&mut nothing).context("failed to wait")?;
     Ok(())
@@ -173,19 +180,50 @@ fn mixed(length: Duration) -> Result<()> {
     say(&pairs?.to_string())
 }
 
-/// A child that sleeps until its parent ends.
-fn idle_child() -> Result<()> {
+/// A child that sleeps until its parent ends; its pid. `first` may make system calls only.
+fn idle_child(first: impl FnOnce()) -> Result<i32> {
     // SAFETY: this process has one thread, and the child only makes system calls.
     match unsafe { libc::fork() } {
         -1 => bail!("fork failed: {}", std::io::Error::last_os_error()),
         // SAFETY: prctl and pause take no memory of ours, _exit does not return.
         0 => unsafe {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            first();
             libc::pause();
             libc::_exit(0)
         },
-        _ => Ok(()),
+        pid => Ok(pid),
     }
+}
+
+fn holders(processes: u64, eventfds: u64, sockets: u64) -> Result<()> {
+    let wanted = eventfds + sockets + OWN_DESCRIPTORS;
+    setrlimit(Resource::RLIMIT_NOFILE, wanted, wanted)
+        .context("failed to set the limit of open files")?;
+    let (mut ready, to_parent) = std::io::pipe().context("failed to make a pipe")?;
+    let mut pids = Vec::new();
+    for _ in 0..processes {
+        pids.push(idle_child(|| open_and_say(eventfds, sockets, &to_parent))?.to_string());
+    }
+    drop(to_parent);
+    let mut said = vec![0; pids.len()];
+    ready.read_exact(&mut said).context("a child ended early")?;
+    if said.contains(&b'!') {
+        bail!("a child could not open what it was to hold");
+    }
+    hold_saying(&pids.join(","))
+}
+
+/// In the child: no memory of the parent's is changed.
+fn open_and_say(eventfds: u64, sockets: u64, mut to_parent: &std::io::PipeWriter) {
+    let opens = |count: u64, open: fn() -> i32| (0..count).all(|_| open() >= 0);
+    // SAFETY: takes no memory.
+    let eventfd = || unsafe { libc::eventfd(0, 0) };
+    // SAFETY: takes no memory.
+    let socket = || unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0) };
+    let is_done = opens(eventfds, eventfd) && opens(sockets, socket);
+    // The parent notices that nothing comes.
+    let _ = to_parent.write_all(if is_done { b"." } else { b"!" });
 }
 
 fn descriptors(count: u64) -> Result<()> {

@@ -22,6 +22,7 @@ pub(crate) mod load;
 mod pairs;
 mod report;
 mod scale;
+mod seed;
 mod servers;
 mod stats;
 mod syscalls;
@@ -38,7 +39,7 @@ pub(crate) struct Options {
     /// What to measure
     #[arg(value_enum, default_value_t = What::Syscalls)]
     what: What,
-    /// Rounds of syscalls (default: 5); pairs of compile and servers (default: 15)
+    /// Rounds of syscalls and seed (default: 5); pairs of compile and servers (default: 15)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     runs: Option<u32>,
     /// How long each load is watched (default: drain 60, engine 10, scale 15, servers 3)
@@ -69,6 +70,8 @@ enum What {
     Compile,
     /// How much slower redis, nginx and PostgreSQL are (8 minutes)
     Servers,
+    /// How long the descriptor tables of what runs already take to read (1 minute)
+    Seed,
 }
 
 impl What {
@@ -80,6 +83,7 @@ impl What {
             Self::Scale => "scale",
             Self::Compile => "compile",
             Self::Servers => "servers",
+            Self::Seed => "seed",
         }
     }
 }
@@ -116,5 +120,6 @@ fn measure(options: &Options, program: &Path, dir: &Path) -> Result<Vec<Table>> 
         What::Scale => scale::run(program, dir, f64::from(seconds(15)))?,
         What::Compile => vec![compile::run(program, dir, runs(PAIRS))?],
         What::Servers => vec![servers::run(program, dir, runs(PAIRS), seconds(3))?],
+        What::Seed => vec![seed::run(program, runs(ROUNDS))?],
     })
 }

@@ -159,4 +159,24 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "skip_while(|(at_ns, _)| *at_ns <= reading.t0_ns) {\n            sketch.apply(*op);",
         "skip_while(|(at_ns, _)| *at_ns <= reading.t0_ns) {\n            let _ = op;",
     ),
+    object(
+        "descriptors: a reading: what the kernel calls a file finds none",
+        "if file == 0 { None } else { self.by_file.get(&file).copied() }",
+        "if file == 0 { None } else { None }",
+    ),
+    object(
+        "descriptors: a file that is gone is still found by what the kernel called it",
+        "        self.forget_name(id, gone.file);\n",
+        "",
+    ),
+    table(
+        "descriptors: a reading: what the kernel calls a file is not taken over",
+        "            objects.name(id, seen.file);\n",
+        "",
+    ),
+    log(
+        "descriptors: a reading: what it says of copies is not believed",
+        "        if file == 0 {\n            return told",
+        "        if file != u64::MAX {\n            return told",
+    ),
 ];

@@ -39,6 +39,7 @@ const SHADOW_STACK: &[Tests] = &[("kinds", &["a_shadow_stack"])];
 /// What no call tells of.
 const STATES: &[Tests] = &[("held", &["what_a_killed_program_held"])];
 const UNSHARE: &[Tests] = &[("own", &["leaves_the_table"])];
+const SEED: &[Tests] = &[("seed", &[])];
 
 /// The tests of what a probe reports; the likeliest to fail first.
 fn tests_of(probe: &str) -> &'static [Tests] {
@@ -48,6 +49,7 @@ fn tests_of(probe: &str) -> &'static [Tests] {
         "unshare" => UNSHARE,
         "map_shadow_stack" => SHADOW_STACK,
         "tcp_state" => STATES,
+        "task_file" => SEED,
         _ => KINDS,
     }
 }
@@ -138,7 +140,7 @@ mod tests {
     #[test]
     fn every_test_executable_that_is_asked_exists() {
         let dir = sh::root().unwrap().join("tests/tests");
-        for (name, _) in [MEMORY, PROCESS, KINDS, SHADOW_STACK, STATES, UNSHARE].concat() {
+        for (name, _) in [MEMORY, PROCESS, KINDS, SHADOW_STACK, STATES, UNSHARE, SEED].concat() {
             assert!(dir.join(format!("{name}.rs")).is_file(), "{name}");
         }
     }

@@ -46,6 +46,8 @@ pub fn kernel_offsets(btf: &Btf<'_>) -> Result<Offsets, BtfError> {
         skc_num: of("sock_common.skc_num")?,
         skc_rcv_saddr: of("sock_common.skc_rcv_saddr")?,
         skc_daddr: of("sock_common.skc_daddr")?,
+        file_mode: of("file.f_mode")?,
+        reserved: 0,
         // A kernel may be built without IPv6.
         skc_v6_rcv_saddr: of("sock_common.skc_v6_rcv_saddr").unwrap_or_default(),
         skc_v6_daddr: of("sock_common.skc_v6_daddr").unwrap_or_default(),

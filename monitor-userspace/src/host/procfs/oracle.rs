@@ -86,7 +86,7 @@ fn a_table_is_what_was_opened() {
     epoll.add(&event, interest).unwrap();
     let memfd = nix::sys::memfd::memfd_create("x", nix::sys::memfd::MFdFlags::empty()).unwrap();
     let mut scratch = Scratch::default();
-    let look = Proc::default().read_table(std::process::id(), &mut scratch).unwrap();
+    let look = Proc::default().read_table(std::process::id(), &mut |_| None, &mut scratch).unwrap();
     assert!(look.found && look.t0_ns <= look.t1_ns && look.timers.is_some());
     assert!(look.open.is_sorted_by_key(|it| it.fd));
     let of = |fd: i32| look.open.iter().find(|it| it.fd == fd as u32).unwrap();

@@ -1,5 +1,6 @@
-//! One look at a descriptor table. /proc/PID/fd is not taken at one instant, so the reading carries
-//! the instants around it; who the process was is checked on both sides.
+//! One look at a descriptor table. Neither the kernel's iterator nor /proc/PID/fd is taken at one
+//! instant, so the reading carries the instants around it; who the process was is checked on both
+//! sides.
 
 use std::fs::File;
 use std::io;
@@ -19,8 +20,14 @@ const LONG_FILE_BYTES: usize = 32 << 20;
 
 impl Proc {
     /// One look at a descriptor table and at the timers of its process. `found` is false when the
-    /// process is gone or may not be read.
-    pub fn read_table(&self, pid: u32, scratch: &mut Scratch) -> Result<TableReading, ProcError> {
+    /// process is gone or may not be read. `list` knows a faster way to the descriptors of a thread
+    /// than /proc, or says `None`; what epolls and inotifies watch is always /proc's to tell.
+    pub fn read_table(
+        &self,
+        pid: u32,
+        list: &mut dyn FnMut(u32) -> Option<Vec<ReadDescriptor>>,
+        scratch: &mut Scratch,
+    ) -> Result<TableReading, ProcError> {
         let mut look =
             TableReading { process: ProcessId { pid, start_ticks: 0 }, ..<_>::default() };
         (look.t0_ns, look.t1_ns) = (boot_ns(), boot_ns());
@@ -34,13 +41,22 @@ impl Proc {
             None => Target::process(pid),
         };
         look.t0_ns = boot_ns();
-        let Some((mut open, has_ring)) = self.open_descriptors(target, scratch)? else {
-            return Ok(look);
+        // Kernels before 6.7 find no other thread than the first (kernel/bpf/task_iter.c).
+        let listed = if target.tid.is_none() { list(pid) } else { None };
+        let is_listed = listed.is_some();
+        let open = match listed {
+            Some(open) => Some(open),
+            None => self.open_descriptors(target)?,
         };
+        let Some(mut open) = open else { return Ok(look) };
+        let has_ring = self.has_ring(target, &open);
+        self.add_watches(target, &mut open, scratch)?;
         let timers = self.timers(pid, scratch)?;
         look.t1_ns = boot_ns();
         // The tables of a namespace may have been read before: they are no part of the instant.
-        self.add_sockets(target, &mut open, scratch);
+        if !is_listed {
+            self.add_sockets(target, &mut open, scratch);
+        }
         let after = self.read_stat(target, scratch)?;
         let leader_after = self.read_stat(Target::process(pid), scratch)?;
         let is_same = leader_after.is_some_and(|(it, _)| it.start_ticks == leader.start_ticks);
@@ -50,13 +66,9 @@ impl Proc {
         Ok(look)
     }
 
-    /// Every open descriptor, ascending, and whether there is an io_uring among them; `None` when the
-    /// process is gone or hidden. One that is closed meanwhile is left out.
-    fn open_descriptors(
-        &self,
-        target: Target,
-        scratch: &mut Scratch,
-    ) -> Result<Option<(Vec<ReadDescriptor>, bool)>, ProcError> {
+    /// Every open descriptor, ascending; `None` when the process is gone or hidden. One that is
+    /// closed meanwhile is left out.
+    fn open_descriptors(&self, target: Target) -> Result<Option<Vec<ReadDescriptor>>, ProcError> {
         let path = target.path(&self.root, &["fd"]);
         let mut numbers = Vec::new();
         let listed = numbers_in(&path, &mut numbers).and_then(|()| File::open(&path));
@@ -67,29 +79,46 @@ impl Proc {
         };
         numbers.sort_unstable();
         let mut open = Vec::with_capacity(numbers.len());
-        let mut has_ring = false;
         for fd in numbers {
-            let mut descriptor = match look_at(&directory, fd, &mut has_ring) {
-                Ok(descriptor) => descriptor,
-                Err(Errno::ENOENT) => continue,
+            match look_at(&directory, fd) {
+                Ok(descriptor) => open.push(descriptor),
+                Err(Errno::ENOENT) => {}
                 Err(errno) if is_hidden(&errno.into()) => return Ok(None),
                 Err(errno) => return Err(ProcError::Read { path, source: errno.into() }),
-            };
+            }
+        }
+        Ok(Some(open))
+    }
+
+    /// Whether an io_uring is among these descriptors: of those of no kind its link tells.
+    fn has_ring(&self, target: Target, open: &[ReadDescriptor]) -> bool {
+        let path = target.path(&self.root, &["fd"]);
+        let is_ring = |fd: u32| {
+            let link = std::fs::read_link(path.join(fd.to_string()));
+            link.is_ok_and(|link| link.as_os_str().as_encoded_bytes() == links::RING)
+        };
+        open.iter().any(|it| it.kind == DescriptorKind::Other && is_ring(it.fd))
+    }
+
+    /// Adds to each epoll and inotify what it watches.
+    fn add_watches(
+        &self,
+        target: Target,
+        open: &mut [ReadDescriptor],
+        scratch: &mut Scratch,
+    ) -> Result<(), ProcError> {
+        for descriptor in open {
             let parse = match descriptor.kind {
                 DescriptorKind::Epoll => links::epoll_watches,
                 DescriptorKind::Inotify => links::inotify_watches,
-                _ => {
-                    open.push(descriptor);
-                    continue;
-                }
+                _ => continue,
             };
-            let file = format!("fdinfo/{fd}");
-            // One that is closed after its link was read was open then.
+            let file = format!("fdinfo/{}", descriptor.fd);
+            // One that is closed after it was listed was open then.
             let info = scratch.read_long(&self.root, target, &file, LONG_FILE_BYTES)?;
             descriptor.watches = info.map(parse).unwrap_or_default();
-            open.push(descriptor);
         }
-        Ok(Some((open, has_ring)))
+        Ok(())
     }
 
     /// The process's POSIX timers; `None` where the kernel does not list them. The list is that of
@@ -128,15 +157,12 @@ impl Proc {
     }
 }
 
-/// What a descriptor is, from its link alone; notes an io_uring.
-fn look_at(directory: &File, fd: u32, has_ring: &mut bool) -> Result<ReadDescriptor, Errno> {
+/// What a descriptor is, from its link alone.
+fn look_at(directory: &File, fd: u32) -> Result<ReadDescriptor, Errno> {
     let mut digits = [0; 10];
     let name = digits_of(fd, &mut digits);
     let (kind, inode) = match readlinkat(directory, name) {
-        Ok(link) => {
-            *has_ring |= link.as_encoded_bytes() == links::RING;
-            links::classify(link.as_encoded_bytes())
-        }
+        Ok(link) => links::classify(link.as_encoded_bytes()),
         // Only a path can be longer than the kernel shows.
         Err(Errno::ENAMETOOLONG) => (DescriptorKind::File, 0),
         Err(errno) => return Err(errno),
@@ -146,7 +172,7 @@ fn look_at(directory: &File, fd: u32, has_ring: &mut bool) -> Result<ReadDescrip
         let link = fstatat(directory, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
         Mode::from_bits_truncate(link.st_mode).contains(Mode::S_IWUSR)
     };
-    Ok(ReadDescriptor { fd, kind, inode, writes, socket: None, watches: Vec::new() })
+    Ok(ReadDescriptor { fd, kind, inode, writes, socket: None, watches: Vec::new(), file: 0 })
 }
 
 /// The decimal digits of a number, without an allocation for each descriptor.

@@ -49,6 +49,9 @@ impl DescriptorCounts {
     /// What a reading shows.
     pub(super) fn of_reading(reading: &TableReading) -> Self {
         let mut counts = Self { knows_files: true, ..Self::default() };
+        let followed = reading.open.iter().filter(|found| found.kind != DescriptorKind::File);
+        let files: BTreeSet<u64> = followed.map(|found| found.file).collect();
+        counts.objects = (!files.contains(&0)).then_some(files.len() as u64);
         for found in &reading.open {
             counts.by_kind[found.kind as usize] += 1;
             match found.kind {

@@ -13,6 +13,8 @@ pub(super) struct Seen {
     pub(super) kind: DescriptorKind,
     pub(super) inode: u64,
     pub(super) writes: bool,
+    /// What the kernel knows the file by, 0 where the reading does not tell.
+    pub(super) file: u64,
     pub(super) socket: SocketFacts,
     pub(super) is_listener: bool,
     /// What it watches: number, and group of the file behind it, 0 if that is not known.
@@ -28,6 +30,7 @@ impl Seen {
             kind: found.kind,
             inode: found.inode,
             writes: found.writes,
+            file: found.file,
             socket: socket.into(),
             is_listener: socket.is_listener,
             watches: BTreeSet::new(),
@@ -42,7 +45,6 @@ impl Seen {
 
     /// Takes over what the operations told of the same file and a reading cannot.
     fn learn(&mut self, told: &Self) {
-        self.group = told.group;
         self.is_listener |= told.is_listener;
         if self.socket.family == 0 {
             self.socket = told.socket;
@@ -73,12 +75,12 @@ impl Sketch {
     fn read(self, reading: &TableReading) -> Self {
         let mut told = self.open;
         let mut read = Self { groups: self.groups, ..Self::default() };
+        let mut groups = Groups::default();
         for found in &reading.open {
-            let group = read.group();
+            let told = told.get(&found.fd).filter(|told| told.may_be(found.kind, found.inode));
+            let group = groups.of(found.file, told.map(|told| told.group), || read.group());
             let mut seen = Seen::read(found, group);
-            if let Some(told) = told.get(&found.fd)
-                && told.may_be(seen.kind, seen.inode)
-            {
+            if let Some(told) = told {
                 seen.learn(told);
             }
             read.put(found.fd, seen);
@@ -94,7 +96,8 @@ impl Sketch {
                 }
                 let is_epoll = found.kind == DescriptorKind::Epoll;
                 let behind = read.open.get(&number).filter(|_| is_epoll);
-                let group = known.map_or_else(|| behind.map_or(0, |seen| seen.group), |it| it.1);
+                let known = known.map(|it| groups.now(it.1));
+                let group = known.unwrap_or_else(|| behind.map_or(0, |seen| seen.group));
                 read.add_watch(found.fd, number, group);
             }
         }
@@ -169,6 +172,7 @@ impl Sketch {
                     kind,
                     inode,
                     writes,
+                    file: 0,
                     socket,
                     is_listener: false,
                     watches: BTreeSet::new(),
@@ -239,6 +243,7 @@ impl Sketch {
                     kind,
                     inode,
                     writes: false,
+                    file: 0,
                     socket: SocketFacts::default(),
                     is_listener: false,
                     watches: BTreeSet::new(),
@@ -248,6 +253,42 @@ impl Sketch {
             }
             (None, _) => {}
         }
+    }
+}
+
+/// Which descriptors of a reading are of one file: as it says itself or else, where only /proc was
+/// asked, as the operations told.
+#[derive(Debug, Default)]
+struct Groups {
+    by_file: FxHashMap<u64, u32>,
+    files: FxHashMap<u32, u64>,
+    /// Groups that the reading showed to be the same as another.
+    renamed: FxHashMap<u32, u32>,
+}
+
+impl Groups {
+    /// The group of a descriptor that operations put into `told`.
+    fn of(&mut self, file: u64, told: Option<u32>, fresh: impl FnOnce() -> u32) -> u32 {
+        if file == 0 {
+            return told.unwrap_or_else(fresh);
+        }
+        if let Some(&group) = self.by_file.get(&file) {
+            if let Some(told) = told.filter(|told| !self.files.contains_key(told)) {
+                self.renamed.insert(told, group);
+            }
+            return group;
+        }
+        // Files that were taken for one may be two.
+        let free = told.filter(|told| !self.files.contains_key(told));
+        let group = free.unwrap_or_else(fresh);
+        self.by_file.insert(file, group);
+        self.files.insert(group, file);
+        group
+    }
+
+    /// What became of a group of the operations.
+    fn now(&self, group: u32) -> u32 {
+        self.renamed.get(&group).copied().unwrap_or(group)
     }
 }
 

@@ -8,6 +8,8 @@
 
 mod counts;
 mod log;
+#[cfg(test)]
+mod naming_tests;
 mod object;
 mod op;
 mod reading;

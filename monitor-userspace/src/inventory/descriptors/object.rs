@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, BinaryHeap};
 
 use rustc_hash::FxHashMap;
 
+use super::log::Seen;
 use crate::event::{DescriptorKind, SocketFacts};
 
 /// Place of an object in [`Objects`].
@@ -19,6 +20,8 @@ pub struct Object {
     pub inode: u64,
     /// Whether this is the writing end of a pipe.
     pub writes: bool,
+    /// What the kernel knows it by, where a reading told; else 0. Another file's once it is gone.
+    pub(super) file: u64,
     /// What is known of a socket.
     pub socket: SocketFacts,
     /// Whether it is a listening socket.
@@ -43,6 +46,7 @@ impl Object {
             kind,
             inode: 0,
             writes: false,
+            file: 0,
             socket: SocketFacts::default(),
             is_listener: false,
             born_ns,
@@ -62,6 +66,12 @@ impl Object {
     /// What tells it from every other live file; `None` where nothing does.
     fn identity(&self) -> Option<(u64, bool)> {
         (self.inode != 0).then_some((self.inode, self.writes))
+    }
+
+    /// Whether it may be what was seen, as far as both know it.
+    pub(super) fn may_be(&self, seen: &Seen) -> bool {
+        let agree = |one: u64, other: u64| one == 0 || other == 0 || one == other;
+        self.kind == seen.kind && agree(self.inode, seen.inode) && agree(self.file, seen.file)
     }
 }
 
@@ -88,6 +98,7 @@ pub struct Objects {
     free: BinaryHeap<Reverse<ObjectId>>,
     count: usize,
     by_identity: FxHashMap<(u64, bool), ObjectId>,
+    by_file: FxHashMap<u64, ObjectId>,
     epolls: FxHashMap<ObjectId, BTreeSet<Watch>>,
     inotifies: FxHashMap<ObjectId, BTreeSet<u32>>,
     /// Epolls that watch an object.
@@ -123,6 +134,44 @@ impl Objects {
     /// The socket or pipe end with this inode number, if it is known.
     pub fn find(&self, inode: u64, writes: bool) -> Option<ObjectId> {
         if inode == 0 { None } else { self.by_identity.get(&(inode, writes)).copied() }
+    }
+
+    /// The open file that the kernel knows by this, if a reading told of it.
+    pub(super) fn find_file(&self, file: u64) -> Option<ObjectId> {
+        if file == 0 { None } else { self.by_file.get(&file).copied() }
+    }
+
+    /// A reading told what the kernel knows an object by.
+    pub(super) fn name(&mut self, id: ObjectId, file: u64) {
+        let Some(object) = self.get_mut(id).filter(|_| file != 0) else { return };
+        let before = std::mem::replace(&mut object.file, file);
+        self.forget_name(id, before);
+        self.by_file.insert(file, id);
+    }
+
+    fn forget_name(&mut self, id: ObjectId, file: u64) {
+        if file != 0 && self.by_file.get(&file) == Some(&id) {
+            self.by_file.remove(&file);
+        }
+    }
+
+    /// The file that was seen at a number, if it is known: `copy` is that of another number of the
+    /// same file, `known` what the number named until now and may be.
+    pub(super) fn choose(
+        &self,
+        seen: &Seen,
+        copy: Option<ObjectId>,
+        known: Option<ObjectId>,
+    ) -> Option<ObjectId> {
+        let same = |id: &ObjectId| self.get(*id).is_some_and(|object| object.may_be(seen));
+        let by_inode = || self.find(seen.inode, seen.writes).filter(same);
+        if seen.file == 0 {
+            return known.or(copy).or_else(by_inode);
+        }
+        // What events told of keeps its birth; what a reading told of gives way to it.
+        let unnamed = |id: &ObjectId| self.get(*id).is_some_and(|object| object.file == 0);
+        let named = || self.find_file(seen.file).filter(same);
+        copy.or(known.filter(unnamed)).or_else(named).or(known).or_else(by_inode)
     }
 
     /// Files that are added from now on are this process's.
@@ -165,7 +214,7 @@ impl Objects {
         (self.slots.len() - 1) as ObjectId
     }
 
-    /// Bytes of memory, about: those of all places, of the table by inode number, and of what epolls
+    /// Bytes of memory, about: those of all places, of the tables by which files are found, and of what epolls
     /// and inotifies watch.
     pub fn memory_bytes(&self) -> usize {
         const IDENTITY_BYTES: usize = 32;
@@ -174,7 +223,7 @@ impl Objects {
         let inotifies = self.inotifies.values().map(BTreeSet::len).sum::<usize>();
         self.slots.capacity() * size_of::<Option<Object>>()
             + self.free.len() * size_of::<ObjectId>()
-            + self.by_identity.capacity() * IDENTITY_BYTES
+            + (self.by_identity.capacity() + self.by_file.capacity()) * IDENTITY_BYTES
             + (2 * epolls + inotifies) * WATCH_BYTES
     }
 
@@ -188,6 +237,9 @@ impl Objects {
         }
         if self.by_identity.capacity() > 4 * self.by_identity.len() {
             self.by_identity.shrink_to(2 * self.by_identity.len());
+        }
+        if self.by_file.capacity() > 4 * self.by_file.len() {
+            self.by_file.shrink_to(2 * self.by_file.len());
         }
     }
 
@@ -217,6 +269,7 @@ impl Objects {
         {
             self.by_identity.remove(&identity);
         }
+        self.forget_name(id, gone.file);
         if gone.is_watched {
             for epoll in self.watchers.remove(&id).unwrap_or_default() {
                 if let Some(watches) = self.epolls.get_mut(&epoll) {

@@ -59,10 +59,7 @@ impl Table {
 
     /// Whether a descriptor is what was seen, as far as both know it.
     fn is_same(id: ObjectId, seen: &Seen, objects: &Objects) -> bool {
-        objects.get(id).is_some_and(|object| {
-            object.kind == seen.kind
-                && (object.inode == seen.inode || object.inode == 0 || seen.inode == 0)
-        })
+        objects.get(id).is_some_and(|object| object.may_be(seen))
     }
 
     fn errors(&self, merged: &BTreeMap<u32, Seen>, objects: &Objects) -> u64 {
@@ -84,24 +81,22 @@ impl Table {
                 continue;
             }
             let known = old.get(&fd).copied().filter(|&id| Self::is_same(id, seen, objects));
-            if let Some(id) = known {
-                old.remove(&fd);
-                by_group.insert(seen.group, id);
-                self.open.insert(fd, id);
-                continue;
-            }
             let copy = by_group.get(&seen.group).copied();
-            let found = copy.or_else(|| objects.find(seen.inode, seen.writes));
-            let id = found.unwrap_or_else(|| {
+            let id = objects.choose(seen, copy, known).unwrap_or_else(|| {
                 objects.add(Object {
                     inode: seen.inode,
                     writes: seen.writes,
                     ..Object::new(seen.kind, read_ns)
                 })
             });
+            objects.name(id, seen.file);
             by_group.insert(seen.group, id);
-            objects.hold(id);
             self.open.insert(fd, id);
+            if known == Some(id) {
+                old.remove(&fd);
+            } else {
+                objects.hold(id);
+            }
         }
         for id in old.into_values() {
             objects.release(id);

@@ -57,6 +57,10 @@ struct Kernel {
     /// (epoll, number, file).
     watches: BTreeSet<(u32, u32, u32)>,
     next_table: u64,
+    /// Of each file; that of one that is gone is given to another.
+    addresses: Vec<u64>,
+    /// Whether readings tell which descriptors are of one file.
+    tells_files: bool,
 }
 
 impl Kernel {
@@ -80,6 +84,13 @@ impl Kernel {
         self.watches.retain(|(epoll, _, file)| named.contains(epoll) && named.contains(file));
     }
 
+    /// The lowest address at which no open file is.
+    fn free_address(&self) -> u64 {
+        let named = self.tables.values().flat_map(BTreeMap::values);
+        let taken: BTreeSet<u64> = named.map(|&file| self.addresses[file as usize]).collect();
+        (1 << 63..=u64::MAX).find(|address| !taken.contains(address)).unwrap()
+    }
+
     fn open_set(&mut self, pid: u32) -> OpenSet {
         let mut set = OpenSet { slots: 64, ..OpenSet::UNKNOWN };
         for fd in self.open_of(pid).keys() {
@@ -97,6 +108,7 @@ impl Kernel {
             writes: false,
             socket: None,
             watches: self.watches.iter().filter(|w| w.0 == file).map(|w| w.1).collect(),
+            file: if self.tells_files { self.addresses[file as usize] } else { 0 },
         };
         TableReading {
             process: crate::event::ProcessId { pid, start_ticks: 0 },
@@ -134,10 +146,44 @@ impl World {
         let mut world = Self { kernel: Kernel::default(), tables: Tables::default(), now_ns: 1 };
         let at = world.kernel.new_table(BTreeMap::new());
         world.kernel.uses.insert(0, at);
-        world.tables.discover(0, 0);
-        let reading = world.kernel.reading(0, 2);
-        assert!(world.tables.reconcile(&reading, true));
+        world.discover();
         world
+    }
+
+    /// What a process and its children hold that were there before the agent: numbers never
+    /// change their files, since of watches the kernel tells the numbers only.
+    fn before(steps: &[Step]) -> Self {
+        let mut world = Self::new();
+        world.kernel.tells_files = true;
+        let mut has_forked = false;
+        for step in steps {
+            match *step {
+                Step::Dup(pid, _, new)
+                    if world.kernel.uses.contains_key(&pid)
+                        && world.kernel.open_of(pid).contains_key(&new) => {}
+                Step::Watch(..) if has_forked => {}
+                Step::Fork(pid, child, _) => {
+                    has_forked = true;
+                    world.step(&Step::Fork(pid, child, false));
+                }
+                Step::Open(..) | Step::Dup(..) | Step::Watch(.., true) => world.step(step),
+                _ => {}
+            }
+        }
+        world.tables = Tables::default();
+        world.discover();
+        world
+    }
+
+    /// Takes every process up as one that was there already.
+    fn discover(&mut self) {
+        let pids: Vec<u32> = self.kernel.uses.keys().copied().collect();
+        for pid in pids {
+            self.now_ns += 10;
+            self.tables.discover(pid, self.now_ns);
+            let reading = self.kernel.reading(pid, self.now_ns + 1);
+            assert!(self.tables.reconcile(&reading, true));
+        }
     }
 
     fn maker(&self, pid: u32) -> Maker {
@@ -189,6 +235,8 @@ impl World {
         }
         let file = self.kernel.kinds.len() as u32;
         self.kernel.kinds.push(kind);
+        let address = self.kernel.free_address();
+        self.kernel.addresses.push(address);
         self.kernel.open_of(pid).insert(fd, file);
         let socket = SocketFacts::default();
         let op = FdOp::Open { fd, kind, inode: 0, writes: false, socket };
@@ -289,9 +337,24 @@ proptest! {
     #[test]
     fn tables_with_sharing_agree_with_a_naive_kernel(
         steps in proptest::collection::vec(step(), 1..200),
+        tells_files in any::<bool>(),
     ) {
         let mut world = World::new();
+        world.kernel.tells_files = tells_files;
         for step in &steps {
+            world.step(step);
+            world.check();
+        }
+    }
+
+    #[test]
+    fn what_was_shared_before_the_agent_came_is_shared(
+        before in proptest::collection::vec(step(), 1..60),
+        after in proptest::collection::vec(step(), 1..100),
+    ) {
+        let mut world = World::before(&before);
+        world.check();
+        for step in &after {
             world.step(step);
             world.check();
         }
@@ -303,15 +366,15 @@ fn socket(fd: u32, inode: u64) -> FdOp {
     FdOp::Open { fd, kind: DescriptorKind::Socket, inode, writes: false, socket }
 }
 
-fn close(fd: u32) -> FdOp {
+pub(super) fn close(fd: u32) -> FdOp {
     FdOp::Close { first: fd, last: fd }
 }
 
-fn found(fd: u32, kind: DescriptorKind, inode: u64) -> ReadDescriptor {
-    ReadDescriptor { fd, kind, inode, writes: false, socket: None, watches: Vec::new() }
+pub(super) fn found(fd: u32, kind: DescriptorKind, inode: u64) -> ReadDescriptor {
+    ReadDescriptor { fd, kind, inode, writes: false, socket: None, watches: Vec::new(), file: 0 }
 }
 
-fn reading(t0_ns: u64, open: Vec<ReadDescriptor>) -> TableReading {
+pub(super) fn reading(t0_ns: u64, open: Vec<ReadDescriptor>) -> TableReading {
     let process = crate::event::ProcessId { pid: 0, start_ticks: 0 };
     TableReading {
         process,
