@@ -5,10 +5,12 @@
 pub mod btf;
 pub mod clock;
 pub mod kernel;
+mod own;
 pub mod procfs;
 mod terminal;
 
 pub use self::btf::{Btf, BtfError, kernel_offsets};
 pub use self::kernel::{HostFacts, KernelError, mount_tracefs, syscall_events};
+pub use self::own::own_descriptors;
 pub use self::procfs::{Proc, ProcError, Scratch, SelfMeter, Want};
 pub use self::terminal::terminal_rows;

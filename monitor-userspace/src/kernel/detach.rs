@@ -3,12 +3,13 @@
 //! That is left to a child, so that nobody waits for the agent's end.
 
 use std::ffi::CStr;
-use std::fs;
 use std::os::fd::RawFd;
 
 use nix::unistd::{ForkResult, fork};
 
-/// How the links in /proc/self/fd start that keep something in the kernel.
+use crate::host::own_descriptors;
+
+/// How the links of descriptors start that keep something in the kernel.
 const KEPT: [&str; 2] = ["anon_inode:bpf", "anon_inode:[perf_event]"];
 /// What the child is called while it lives.
 const NAME: &CStr = c"memwatch-detach";
@@ -16,7 +17,8 @@ const NAME: &CStr = c"memwatch-detach";
 /// Forks a child that shares everything of ours in the kernel, and ends. What this process closes from
 /// now on is closed at once. Where that fails, closing takes its time.
 pub(super) fn leave_to_child() {
-    let Some(others) = other_descriptors() else { return };
+    let Some(open) = own_descriptors() else { return };
+    let others = others(open);
     // SAFETY: other threads may hold locks, so the child only makes system calls, on memory that
     // was made before, and ends.
     match unsafe { fork() } {
@@ -37,33 +39,27 @@ pub(super) fn leave_to_child() {
     }
 }
 
-/// Descriptors that keep nothing in the kernel; `None` where they cannot be told apart.
-fn other_descriptors() -> Option<Vec<RawFd>> {
-    let mut others = Vec::new();
-    for entry in fs::read_dir("/proc/self/fd").ok()? {
-        let entry = entry.ok()?;
-        // The directory itself is among them, and closed by then.
-        let Ok(link) = fs::read_link(entry.path()) else { continue };
-        let link = link.to_string_lossy();
-        if !KEPT.iter().any(|start| link.starts_with(start)) {
-            others.push(entry.file_name().to_str()?.parse().ok()?);
-        }
-    }
-    Some(others)
+/// Those of these descriptors that keep nothing in the kernel.
+fn others(open: Vec<(RawFd, String)>) -> Vec<RawFd> {
+    let is_kept = |link: &String| KEPT.iter().any(|start| link.starts_with(start));
+    open.into_iter().filter(|(_, link)| !is_kept(link)).map(|(fd, _)| fd).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsRawFd as _;
-
     use super::*;
 
     #[test]
     fn what_is_nothing_of_the_kernels_is_closed() {
-        let (reader, writer) = std::io::pipe().unwrap();
-        let others = other_descriptors().unwrap();
-        for fd in [0, reader.as_raw_fd(), writer.as_raw_fd()] {
-            assert!(others.contains(&fd), "{fd} in {others:?}");
-        }
+        let open = [
+            (0, "pipe:[5]"),
+            (1, "/dev/null"),
+            (2, "anon_inode:bpf-map"),
+            (3, "anon_inode:[perf_event]"),
+            (4, "anon_inode:bpf_link"),
+            (5, "anon_inode:[eventpoll]"),
+        ];
+        let open = open.map(|(fd, link)| (fd, link.to_owned()));
+        assert_eq!(others(open.to_vec()), [0, 1, 5]);
     }
 }

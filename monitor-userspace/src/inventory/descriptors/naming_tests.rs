@@ -1,7 +1,7 @@
 //! Readings that tell which descriptors are of one open file.
 
 use super::{
-    tests::{close, found, reading},
+    tests::table_tests::{close, found, reading},
     *,
 };
 use crate::event::{DescriptorKind, ReadDescriptor, SocketFacts};
