@@ -37,7 +37,16 @@ const TEST_PACKAGES: &[&str] =
     &["strace", "gcc", "libc6-dev", "python3", "redis-server", "bpftool"];
 
 /// An emulator, what fills the machine, and what the tests run inside.
-const VM_PACKAGES: &[&str] = &["qemu-system-x86", "busybox-static", "strace", "gcc", "libc6-dev"];
+const VM_PACKAGES: &[&str] = &[
+    "qemu-system-x86",
+    "busybox-static",
+    "strace",
+    "gcc",
+    "libc6-dev",
+    "util-linux",
+    "redis-server",
+    "bpftool",
+];
 
 const BPF_LINKER_VERSION: &str = "0.13.0";
 
