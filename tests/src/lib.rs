@@ -11,6 +11,7 @@
 
 pub mod act;
 pub mod agent;
+pub mod cgroup;
 pub mod compare;
 pub mod held;
 pub mod maps;

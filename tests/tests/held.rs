@@ -2,7 +2,9 @@
 //! by kind, from events alone.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::env;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use memwatch_tests::agent::Agent;
@@ -13,6 +15,7 @@ use memwatch_tests::{require, workload};
 use serde_json::Value;
 
 const MINUTE: Duration = Duration::from_mins(1);
+/// How many seeds there are; `MEMWATCH_SEEDS` tries fewer of them on a slow machine.
 const SEEDS: u32 = 20;
 /// What a program holds after any seed, or the seeds are no test.
 const EVERYTHING: [&str; 16] = [
@@ -33,6 +36,13 @@ const EVERYTHING: [&str; 16] = [
     "connections.close_wait",
     "connections.close",
 ];
+
+/// The seeds that the agent is tried with.
+fn tried() -> RangeInclusive<u32> {
+    let number = env::var("MEMWATCH_SEEDS").map_or(SEEDS, |text| text.parse().unwrap());
+    assert!((1..=SEEDS).contains(&number), "MEMWATCH_SEEDS is {number}");
+    1..=number
+}
 
 /// What a program wrote before it was killed.
 fn truth(counted: &std::path::Path, maps: &std::path::Path) -> (Counts, Totals) {
@@ -84,7 +94,7 @@ fn fold_fin_wait(snapshot: &mut Value, truth: &mut Counts) {
 #[test]
 fn what_a_killed_program_held_is_what_it_counted_itself() {
     require!(root, "gcc");
-    for seed in 1..=SEEDS {
+    for seed in tried() {
         let dir = tempfile::tempdir().unwrap();
         let [counted, maps] = ["counted", "maps"].map(|name| dir.path().join(name));
         let program = workload::compile("holder");

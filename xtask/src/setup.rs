@@ -53,7 +53,16 @@ const BENCH_PACKAGES: &[&str] =
     &["gcc", "libc6-dev", "redis-server", "redis-tools", "nginx-light", "wrk", "postgresql-15"];
 
 /// An emulator, what fills the machine, and what the tests run inside.
-const VM_PACKAGES: &[&str] = &["qemu-system-x86", "busybox-static", "strace", "gcc", "libc6-dev"];
+const VM_PACKAGES: &[&str] = &[
+    "qemu-system-x86",
+    "busybox-static",
+    "strace",
+    "gcc",
+    "libc6-dev",
+    "util-linux",
+    "redis-server",
+    "bpftool",
+];
 
 const BPF_LINKER_VERSION: &str = "0.13.0";
 

@@ -79,9 +79,8 @@ impl Reader {
             // Goes to the kernel, not to /proc.
             Request::Watch { .. } | Request::Unwatch { .. } => {}
             Request::Scan { known } => self.scan(known),
-            Request::Process { pid, detail, rollup, identity } => {
-                let want = Want { detail: *detail, rollup: *rollup, identity: *identity };
-                self.process(*pid, want);
+            &Request::Process { pid, detail, rollup, identity, listing } => {
+                self.process(pid, Want { detail, rollup, identity, listing });
             }
             Request::Space { pid } => self.space(*pid),
             Request::Table { pid } => self.table(*pid),
@@ -144,7 +143,7 @@ impl Reader {
         for pid in pids.into_iter().filter(|pid| known.binary_search(pid).is_err()) {
             match self.proc.read_process(
                 pid,
-                Want { detail: true, rollup: false, identity: true },
+                Want { detail: true, identity: true, ..Want::default() },
                 &mut self.scratch,
             ) {
                 Ok(reading) => found.extend(reading.filter(|reading| !reading.kernel_thread)),

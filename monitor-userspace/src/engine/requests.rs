@@ -38,6 +38,8 @@ pub enum Request {
         rollup: bool,
         /// Whether its command line, user and cgroup are.
         identity: bool,
+        /// Whether its descriptors are worth listing, only to know how many there are.
+        listing: bool,
     },
     /// Read an address space.
     Space {
@@ -211,9 +213,10 @@ impl Engine {
             process.rollup_due_ns = now_ns + ROLLUP_NS;
         }
         let identity = process.wants_identity;
-        let detail = is_swapping || process.watch == Watch::Named || process.reading.is_none();
+        let listing = process.watch == Watch::Named;
+        let detail = is_swapping || listing || process.reading.is_none();
         process.due_ns = next_look_ns(now_ns, process.idle_rounds);
-        self.requests.pending.push(Request::Process { pid, detail, rollup, identity });
+        self.requests.pending.push(Request::Process { pid, detail, rollup, identity, listing });
     }
 
     /// Asks for a space or a table that is due; says whether a check was started.

@@ -189,8 +189,8 @@ pub struct ProcReading {
     pub rollup: Option<ProcRollup>,
     /// True for a kernel thread (no address space).
     pub kernel_thread: bool,
-    /// Open descriptors; `None` where the kernel does not count them (before Linux 6.2) or hides
-    /// them.
+    /// Open descriptors; `None` where they are hidden, or where the kernel does not count them
+    /// (before Linux 6.2) and nobody did.
     pub descriptors: Option<u64>,
     /// Who it is beyond its name; read at first sight and after exec.
     pub identity: Option<Box<ProcIdentity>>,

@@ -20,10 +20,23 @@ const TESTS_HERE: &str = "#TESTS#";
 /// The applet is another program than the one the tests know by that name.
 const NOT_OURS: &[&str] = &["setpriv", "busybox"];
 
-const DIRECTORIES: &[&str] = &["proc", "sys", "dev", "tmp", "run", "root"];
+/// The last three are watched by tests.
+/// How the line of a source starts that names more options of gcc.
+const GCC_OPTIONS: &str = "// gcc: ";
+
+const DIRECTORIES: &[&str] = &["proc", "sys", "dev", "tmp", "run", "root", "etc", "usr", "var"];
+
+/// Programs of this machine that the tests start in that one.
+const PROGRAMS: &[&str] = &["strace", "setpriv", "redis-server", "bpftool"];
+
+/// Who has a name there.
+const PASSWD: &str = "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\n";
+
+/// How many seeds of a random test are tried, unless all are.
+const SEEDS: u32 = 4;
 
 /// Compiles what is missing and writes the file system; returns where.
-pub(super) fn build(dir: &Path, agent: &Path, tests: &[Tests<'_>]) -> Result<PathBuf> {
+pub(super) fn build(dir: &Path, agent: &Path, tests: &[Tests<'_>], full: bool) -> Result<PathBuf> {
     let mut cargo = sh::cargo()?;
     cargo.args(["test", "--quiet", "--locked", "--package", "memwatch-tests"]);
     let binaries = testbin::build(&mut cargo)?;
@@ -34,8 +47,10 @@ pub(super) fn build(dir: &Path, agent: &Path, tests: &[Tests<'_>]) -> Result<Pat
     }
     busybox(&mut archive)?;
     let mut linked: Vec<(String, PathBuf)> = vec![("bin/memwatch-ebpf".into(), agent.to_owned())];
-    let strace = sh::find_on_path("strace").context("strace is not on the path")?;
-    linked.push(("bin/strace".into(), strace));
+    for name in PROGRAMS {
+        let program = find(name).with_context(|| format!("{name} is not on the path"))?;
+        linked.push((format!("bin/{name}"), program));
+    }
     for (name, _) in tests {
         linked.push((format!("tests/{name}"), executable(&binaries, name)?));
     }
@@ -48,11 +63,18 @@ pub(super) fn build(dir: &Path, agent: &Path, tests: &[Tests<'_>]) -> Result<Pat
     for library in libraries(linked.iter().map(|(_, path)| path.as_path()))? {
         archive.file(&library, &read(Path::new(&library))?);
     }
-    archive.file("init", init(tests).as_bytes());
+    archive.file("etc/passwd", PASSWD.as_bytes());
+    archive.file("init", init(tests, full).as_bytes());
     let file = dir.join("initramfs.cpio");
     fs::write(&file, archive.finish())
         .with_context(|| format!("failed to write {}", file.display()))?;
     Ok(file)
+}
+
+/// A program on the path, or where only root's path leads.
+fn find(name: &str) -> Option<PathBuf> {
+    let of_root = Path::new("/usr/sbin").join(name);
+    sh::find_on_path(name).or_else(|| Some(of_root).filter(|path| path.is_file()))
 }
 
 /// A shell and the small programs it needs, all in one.
@@ -84,9 +106,12 @@ fn workloads(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
         }
         let name = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let program = dir.join(&name);
+        let text = fs::read_to_string(&source)
+            .with_context(|| format!("failed to read {}", source.display()))?;
+        let more = text.lines().find_map(|line| line.strip_prefix(GCC_OPTIONS)).unwrap_or_default();
         let mut gcc = Command::new("gcc");
-        gcc.args(["-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]);
-        sh::run(gcc.arg(&program).arg(&source))?;
+        gcc.args(["-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]);
+        sh::run(gcc.args(more.split_whitespace()).arg("-o").arg(&program).arg(&source))?;
         compiled.push((name, program));
     }
     Ok(compiled)
@@ -96,7 +121,10 @@ fn workloads(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
 fn libraries<'a>(programs: impl Iterator<Item = &'a Path>) -> Result<BTreeSet<String>> {
     let mut libraries = BTreeSet::new();
     for program in programs {
-        libraries.extend(paths_of(&sh::output(Command::new("ldd").arg(program))?));
+        let mut ldd = Command::new("ldd");
+        let output = ldd.arg(program).output().context("failed to run ldd")?;
+        // It fails for a program that needs none.
+        libraries.extend(paths_of(&String::from_utf8_lossy(&output.stdout)));
     }
     Ok(libraries)
 }
@@ -107,9 +135,10 @@ fn paths_of(ldd: &str) -> impl Iterator<Item = String> + '_ {
     ldd.lines().filter_map(path)
 }
 
-fn init(tests: &[Tests<'_>]) -> String {
+fn init(tests: &[Tests<'_>], full: bool) -> String {
     let line = |(name, filters): &Tests<'_>| format!("run {name} {}\n", filters.join(" "));
-    INIT.replace(TESTS_HERE, &tests.iter().map(line).collect::<String>())
+    let seeds = if full { String::new() } else { format!("export MEMWATCH_SEEDS={SEEDS}\n") };
+    INIT.replace(TESTS_HERE, &tests.iter().map(line).fold(seeds, |all, line| all + &line))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -122,9 +151,13 @@ mod tests {
 
     #[test]
     fn init_runs_the_tests_that_were_chosen() {
-        let text = init(&[("exact", vec!["a", "b"]), ("life", vec![])]);
-        assert!(text.contains("\nrun exact a b\nrun life \n"), "{text}");
-        assert!(!text.contains(TESTS_HERE));
+        let tests = [("exact", vec!["a", "b"]), ("life", vec![])];
+        for full in [false, true] {
+            let text = init(&tests, full);
+            assert!(text.contains("\nrun exact a b\nrun life \n"), "{text}");
+            assert!(!text.contains(TESTS_HERE));
+            assert_eq!(text.contains("MEMWATCH_SEEDS"), !full);
+        }
     }
 
     #[test]

@@ -63,6 +63,7 @@ pub enum ProcError {
 
 /// What a reading of a process contains beyond stat and statm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a part of the reading")]
 pub struct Want {
     /// What only /proc/PID/status tells. It costs more than all the rest.
     pub detail: bool,
@@ -71,6 +72,9 @@ pub struct Want {
     pub rollup: bool,
     /// Who it is beyond its name: command line, user and cgroup.
     pub identity: bool,
+    /// How many descriptors it has also where the kernel does not count them, before Linux 6.2, if
+    /// they are few. Listing them costs a microsecond each.
+    pub listing: bool,
 }
 
 /// A mounted /proc.
@@ -137,7 +141,7 @@ impl Proc {
             rss_anon_bytes: pages.resident_anon().saturating_mul(self.page_bytes),
             detail: None,
             rollup: if want.rollup { self.rollup(pid) } else { None },
-            descriptors: self.count_descriptors(target, scratch),
+            descriptors: self.count_descriptors(target, want.listing, scratch),
             identity: None,
             kernel_thread: pages.size == 0 && !shown.ended() && stat.flags & PF_KTHREAD != 0,
         };

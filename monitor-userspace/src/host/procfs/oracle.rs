@@ -12,7 +12,7 @@ use crate::event::{MappingClass, ReadRange};
 #[test]
 fn this_process_is_what_the_oracle_says() {
     let pid = std::process::id();
-    let want = Want { detail: true, rollup: true, identity: true };
+    let want = Want { detail: true, rollup: true, identity: true, listing: true };
     let reading =
         Proc::default().read_process(pid, want, &mut Scratch::default()).unwrap().unwrap();
     let oracle = Process::myself().unwrap();

@@ -18,6 +18,9 @@ use crate::host::clock::boot_ns;
 /// Most bytes read of the fdinfo of an epoll and of the list of timers: some hundred thousand lines.
 const LONG_FILE_BYTES: usize = 32 << 20;
 
+/// How many descriptors are worth listing only to count them: what the kernel gives in one piece.
+const MOST_LISTED: usize = 1000;
+
 impl Proc {
     /// One look at a descriptor table and at the timers of its process. `found` is false when the
     /// process is gone or may not be read. `list` knows a faster way to the descriptors of a thread
@@ -146,14 +149,26 @@ impl Proc {
         }
     }
 
-    /// How many descriptors a process has open; `None` where the kernel does not count them or
-    /// hides them. Asking costs one call, whatever their number.
-    pub(super) fn count_descriptors(&self, target: Target, scratch: &mut Scratch) -> Option<u64> {
-        if !self.counts_descriptors {
+    /// How many descriptors a process has open; `None` where that is hidden. Asking the kernel
+    /// costs one call, whatever their number. Where it does not count them, they are listed if
+    /// `may_list`, and `None` if they are many.
+    pub(super) fn count_descriptors(
+        &self,
+        target: Target,
+        may_list: bool,
+        scratch: &mut Scratch,
+    ) -> Option<u64> {
+        if self.counts_descriptors {
+            scratch.aim(&self.root, target, "fd");
+            return scratch.metadata().ok().map(|metadata| metadata.len());
+        }
+        if !may_list {
             return None;
         }
-        scratch.aim(&self.root, target, "fd");
-        scratch.metadata().ok().map(|metadata| metadata.len())
+        let entries = std::fs::read_dir(target.path(&self.root, &["fd"])).ok()?;
+        let count = |sum: u64, entry: io::Result<_>| entry.map(|_| sum + 1);
+        let sum = entries.take(MOST_LISTED + 1).try_fold(0, count).ok()?;
+        (sum <= MOST_LISTED as u64).then_some(sum)
     }
 }
 

@@ -48,7 +48,7 @@ impl Tree {
     }
 
     fn process(&self) -> Option<ProcReading> {
-        let want = Want { detail: true, rollup: false, identity: true };
+        let want = Want { detail: true, identity: true, ..Want::default() };
         self.proc().read_process(7, want, &mut Scratch::default()).unwrap()
     }
 
@@ -94,7 +94,7 @@ fn a_file_that_is_not_understood_is_an_error_with_its_path() {
         let tree = Tree::new();
         for content in ["", "x", "7 (x) S 1", "7 )x( S", "1 2", "7 (x) S a b c d e f g h i j k l"] {
             tree.write(&format!("7/{file}"), content);
-            let want = Want { detail: true, rollup: false, identity: true };
+            let want = Want { detail: true, identity: true, ..Want::default() };
             let error = tree.proc().read_process(7, want, &mut Scratch::default()).unwrap_err();
             assert!(matches!(&error, ProcError::Parse { .. }), "{file}: {content}");
             assert!(error.to_string().contains(&format!("/7/{file}")), "{error}");
@@ -133,6 +133,22 @@ fn a_process_without_its_first_thread_is_read_through_another() {
     let expected =
         [ReadRange(0x18000, 0x19000, Anonymous, None), ReadRange(0x19000, 0x1a000, Heap, None)];
     assert_eq!(tree.space("").ranges, expected);
+}
+
+#[test]
+fn descriptors_are_listed_where_the_kernel_does_not_count_them() {
+    let tree = Tree::new();
+    let count = |listing: bool| {
+        let want = Want { listing, ..Want::default() };
+        let reading = tree.proc().read_process(7, want, &mut Scratch::default()).unwrap();
+        reading.unwrap().descriptors
+    };
+    assert_eq!(count(true), None, "there is nothing to list");
+    (0..1000).for_each(|fd| tree.write(&format!("7/fd/{fd}"), ""));
+    assert_eq!(count(true), Some(1000));
+    assert_eq!(count(false), None, "nobody asked");
+    tree.write("7/fd/1000", "");
+    assert_eq!(count(true), None, "too many to list");
 }
 
 #[test]
