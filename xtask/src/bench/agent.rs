@@ -39,6 +39,7 @@ const DETACHING: &str = "memwatch-detach";
 /// A running agent that watches the whole host.
 pub(super) struct Agent {
     child: Child,
+    program: PathBuf,
     output: PathBuf,
     stderr: PathBuf,
     header: Value,
@@ -68,7 +69,9 @@ impl Agent {
         File::create(&output).with_context(|| format!("failed to empty {}", output.display()))?;
         let log = File::create(&stderr)
             .with_context(|| format!("failed to create {}", stderr.display()))?;
-        let mut command = Command::new(program);
+        let program = fs::canonicalize(program)
+            .with_context(|| format!("there is no agent at {}", program.display()))?;
+        let mut command = Command::new(&program);
         command.args(["--all", "--json", "--output"]).arg(&output).args(options);
         if events == Events::Counted {
             command.args(["--events", "process"]);
@@ -79,7 +82,7 @@ impl Agent {
             .stderr(log)
             .spawn()
             .with_context(|| format!("failed to run {}", sh::quoted(&command)))?;
-        let mut agent = Self { child, output, stderr, header: Value::Null };
+        let mut agent = Self { child, program, output, stderr, header: Value::Null };
         agent.header = agent.wait_for_header()?;
         Ok(agent)
     }
@@ -115,13 +118,7 @@ impl Agent {
         if !status.success() {
             bail!("the agent ended with {status} after SIGINT: {}", self.log());
         }
-        // What is measured next must not pay for probes that are still being let go of.
-        while is_detaching()? {
-            if Instant::now() > deadline {
-                bail!("the kernel did not let go of the probes within {STOP_LIMIT:?}");
-            }
-            std::thread::sleep(POLL);
-        }
+        self.wait_until_detached(deadline)?;
         let stats = self.lines("stats", "")?;
         let number = |name: &str| stats.last().and_then(|last| last.get(name)?.as_u64());
         Ok(Counted {
@@ -131,6 +128,30 @@ impl Agent {
             events_not_printed: number("events_not_printed"),
             stats,
         })
+    }
+
+    /// The agent leaves it to a child to wait until the kernel has let go of its probes. Until then
+    /// system calls still run them.
+    fn wait_until_detached(&self, deadline: Instant) -> Result<()> {
+        let is_left = || -> Result<bool> {
+            for entry in fs::read_dir("/proc").context("failed to read /proc")? {
+                let path = entry.context("failed to read /proc")?.path();
+                // In this order: it has its name before it no longer has a program.
+                let program = fs::read_link(path.join("exe")).ok();
+                let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
+                if program.as_ref() == Some(&self.program) || name.trim_end() == DETACHING {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        while is_left()? {
+            if Instant::now() > deadline {
+                bail!("the kernel has not let go of the agent's probes after {STOP_LIMIT:?}");
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(())
     }
 
     /// CPU it has used so far, of all its threads.
@@ -143,6 +164,15 @@ impl Agent {
             after.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
         // USER_HZ, which is 100 wherever Linux runs.
         Ok(ticks as f64 / 100.0)
+    }
+
+    /// Its resident anonymous memory.
+    pub(super) fn anon_bytes(&self) -> Result<f64> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        Ok(kib.with_context(|| format!("no RssAnon in {path}"))? * 1024.0)
     }
 
     fn try_wait(&mut self) -> Result<Option<std::process::ExitStatus>> {
@@ -184,11 +214,4 @@ impl Drop for Agent {
         // A failure leaves a file in the build directory.
         let _ = fs::remove_file(&self.output);
     }
-}
-
-/// Whether an agent that ended still has probes in the kernel.
-fn is_detaching() -> Result<bool> {
-    let processes = fs::read_dir("/proc").context("failed to list processes")?;
-    let name = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("comm")).ok();
-    Ok(processes.flatten().filter_map(name).any(|name| name.trim_end() == DETACHING))
 }

@@ -6,8 +6,10 @@
 
 use anyhow::{Result, bail};
 
+/// As many as a program has that keeps its frame pointers and is called from a short way down.
+pub(super) const FEW_FRAMES: usize = 8;
 /// As many as the agent keeps of a call stack.
-pub(super) const FRAMES: usize = 32;
+pub(super) const ALL_FRAMES: usize = 32;
 
 /// What a function that keeps a frame pointer leaves on its stack.
 #[repr(C)]
@@ -22,12 +24,14 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) fn new() -> Self {
+    /// As if from so many functions deep; at least one.
+    pub(super) fn new(depth: usize) -> Self {
+        let depth = depth.max(1);
         // Where the code is does not matter; the kernel takes it as it stands.
         let return_address = Self::new as *const () as usize;
         let frame = |_| Frame { caller: 0, return_address };
-        let mut frames: Box<[Frame]> = (0..FRAMES).map(frame).collect();
-        for index in 1..FRAMES {
+        let mut frames: Box<[Frame]> = (0..depth).map(frame).collect();
+        for index in 1..depth {
             frames[index - 1].caller = &raw const frames[index] as usize;
         }
         Self { frames }
@@ -92,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_call_has_its_result_or_its_error() {
-        let caller = Caller::new();
+        let caller = Caller::new(0);
         // SAFETY: both calls change nothing.
         let (pid, refused) = unsafe {
             (caller.call(libc::SYS_getpid, [0; 6]), caller.call(libc::SYS_close, [usize::MAX; 6]))
@@ -103,9 +107,9 @@ mod tests {
 
     #[test]
     fn the_frames_are_a_chain_with_an_end() {
-        let caller = Caller::new();
+        let caller = Caller::new(FEW_FRAMES);
         let ends = caller.frames.iter().filter(|frame| frame.caller == 0).count();
-        assert_eq!((ends, caller.frames.len()), (1, FRAMES));
+        assert_eq!((ends, caller.frames.len()), (1, FEW_FRAMES));
         assert_eq!(caller.frames[0].caller, &raw const caller.frames[1] as usize);
     }
 }

@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::sh;
 
 const PAGE: usize = 4096;
+/// Descriptors that one process is to hold where many are held: fewer than most hosts allow, whose
+/// limit only CAP_SYS_RESOURCE may raise.
+pub(super) const DESCRIPTORS_EACH: u64 = 10_000;
 /// Room for what a load has open besides what it is to hold.
 pub(super) const OWN_DESCRIPTORS: u64 = 64;
 /// Calls between two looks at the clock.
@@ -34,9 +37,9 @@ enum Kind {
     Mixed { seconds: f64 },
     /// So many processes that do nothing
     Processes { count: u64 },
-    /// So many mappings that the kernel cannot join
+    /// So many mappings of a page, none beside another
     Mappings { count: u64 },
-    /// So many eventfds
+    /// So many eventfds, 10,000 in each process
     Descriptors { count: u64 },
     /// So many processes, each with eventfds and sockets; says their pids
     Holders { processes: u64, eventfds: u64, sockets: u64 },
@@ -96,11 +99,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             hold()
         }
         Kind::Mappings { count } => {
-            (0..count).try_for_each(|index| map(index % 2 == 0).map(drop))?;
+            islands(count)?;
             hold()
         }
-        Kind::Descriptors { count } => descriptors(count),
-        Kind::Holders { processes, eventfds, sockets } => holders(processes, eventfds, sockets),
+        Kind::Descriptors { count } => {
+            let shares = (0..count).step_by(DESCRIPTORS_EACH as usize);
+            holders(shares.map(|start| (DESCRIPTORS_EACH.min(count - start), 0)))?;
+            hold()
+        }
+        Kind::Holders { processes, eventfds, sockets } => {
+            let pids = holders((0..processes).map(|_| (eventfds, sockets)))?;
+            hold_saying(&pids.join(","))
+        }
     }
 }
 
@@ -121,21 +131,34 @@ fn hold_saying(line: &str) -> Result<()> {
     Ok(())
 }
 
-/// Maps a page; neighbours of different protection stay apart.
-fn map(writable: bool) -> Result<*mut libc::c_void> {
-    let protection = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+fn map(length: usize) -> Result<*mut libc::c_void> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: the kernel chooses the place, so no memory in use is replaced.
-    let page = unsafe { libc::mmap(std::ptr::null_mut(), PAGE, protection, flags, -1, 0) };
-    if page == libc::MAP_FAILED {
-        bail!("mmap of one page failed: {}", std::io::Error::last_os_error());
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), length, protection, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        bail!("mmap of {length} bytes failed: {}", std::io::Error::last_os_error());
     }
-    Ok(page)
+    Ok(start)
+}
+
+/// Pages with a hole behind each: neither the kernel nor the agent can join them.
+fn islands(count: u64) -> Result<()> {
+    let count = usize::try_from(count).context("more than fit into an address space")?;
+    let start = map(2 * count * PAGE)?;
+    for index in 0..count {
+        let hole = start.wrapping_byte_add((2 * index + 1) * PAGE);
+        // SAFETY: the page is part of what was mapped above, and nothing points into it.
+        if unsafe { libc::munmap(hole, PAGE) } != 0 {
+            bail!("munmap failed after {index}: {}", std::io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 fn map_and_unmap(times: u64) -> Result<()> {
     for _ in 0..times {
-        let page = map(true)?;
+        let page = map(PAGE)?;
         // SAFETY: the page was mapped one line up and nothing points into it.
         unsafe { libc::munmap(page, PAGE) };
     }
@@ -196,22 +219,24 @@ fn idle_child(first: impl FnOnce()) -> Result<i32> {
     }
 }
 
-fn holders(processes: u64, eventfds: u64, sockets: u64) -> Result<()> {
-    let wanted = eventfds + sockets + OWN_DESCRIPTORS;
-    setrlimit(Resource::RLIMIT_NOFILE, wanted, wanted)
+/// Children with so many eventfds and sockets each; their pids, once they have them.
+fn holders(shares: impl Iterator<Item = (u64, u64)>) -> Result<Vec<String>> {
+    let (_, hard) =
+        getrlimit(Resource::RLIMIT_NOFILE).context("failed to read the limit of open files")?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
         .context("failed to set the limit of open files")?;
     let (mut ready, to_parent) = std::io::pipe().context("failed to make a pipe")?;
     let mut pids = Vec::new();
-    for _ in 0..processes {
+    for (eventfds, sockets) in shares {
         pids.push(idle_child(|| open_and_say(eventfds, sockets, &to_parent))?.to_string());
     }
     drop(to_parent);
     let mut said = vec![0; pids.len()];
     ready.read_exact(&mut said).context("a child ended early")?;
     if said.contains(&b'!') {
-        bail!("a child could not open what it was to hold");
+        bail!("a child could not open what it was to hold; it may open {hard} files");
     }
-    hold_saying(&pids.join(","))
+    Ok(pids)
 }
 
 /// In the child: no memory of the parent's is changed.
@@ -224,17 +249,4 @@ fn open_and_say(eventfds: u64, sockets: u64, mut to_parent: &std::io::PipeWriter
     let is_done = opens(eventfds, eventfd) && opens(sockets, socket);
     // The parent notices that nothing comes.
     let _ = to_parent.write_all(if is_done { b"." } else { b"!" });
-}
-
-fn descriptors(count: u64) -> Result<()> {
-    let wanted = count + OWN_DESCRIPTORS;
-    setrlimit(Resource::RLIMIT_NOFILE, wanted, wanted)
-        .context("failed to set the limit of open files")?;
-    for made in 0..count {
-        // SAFETY: it makes a descriptor, which lives as long as this process, and no memory.
-        if unsafe { libc::eventfd(0, 0) } < 0 {
-            bail!("eventfd failed after {made}: {}", std::io::Error::last_os_error());
-        }
-    }
-    hold()
 }

@@ -3,9 +3,9 @@
 
 use serde::Serialize;
 
-use super::deep::FRAMES;
+use super::deep::{ALL_FRAMES, FEW_FRAMES};
 use super::stats::median;
-use super::syscalls::{Round, Run};
+use super::syscalls::{Counts, Round};
 use super::table::Table;
 use super::workload::{Kind, Measured};
 
@@ -24,8 +24,8 @@ pub(super) struct Row {
     bare_ns: f64,
     /// While no call stacks are taken.
     plain: Extra,
-    /// With its call stack; of calls that have one.
-    stack: Option<Extra>,
+    /// With its call stack, of few frames and of as many as are kept; of calls that have one.
+    stacks: Option<[Extra; 2]>,
 }
 
 /// What one system call costs more: of each round's pair, so that a slow minute cancels out.
@@ -46,12 +46,13 @@ impl Row {
         if bare.is_empty() {
             return None;
         }
-        let stack = || Extra::of(kind, rounds, |round| &round.stacks, STACK_BUDGET_NS);
+        let few = Extra::of(kind, rounds, |round| &round.few_frames, STACK_BUDGET_NS);
+        let all = Extra::of(kind, rounds, |round| &round.all_frames, STACK_BUDGET_NS);
         Some(Self {
             kind,
             bare_ns: median(&bare),
             plain: Extra::of(kind, rounds, |round| &round.plain, budget)?,
-            stack: if kind.has_stack() { Some(stack()?) } else { None },
+            stacks: few.zip(all).map(|(few, all)| [few, all]),
         })
     }
 
@@ -72,8 +73,11 @@ impl Row {
 
     fn cells(&self) -> Vec<String> {
         let mut cells = vec![self.label().to_owned(), format!("{:.0}", self.bare_ns)];
-        cells.extend(self.plain.cells());
-        cells.extend(self.stack.as_ref().map_or_else(|| ["", ""].map(str::to_owned), Extra::cells));
+        cells.extend([self.plain.figure(), self.plain.budget()]);
+        cells.extend(match &self.stacks {
+            Some([few, all]) => [few.figure(), all.figure(), all.budget()],
+            None => ["", "", ""].map(str::to_owned),
+        });
         cells
     }
 }
@@ -82,11 +86,10 @@ impl Extra {
     fn of(
         kind: Kind,
         rounds: &[Round],
-        run: impl Fn(&Round) -> &Run,
+        of: impl Fn(&Round) -> &[Measured],
         budget_ns: f64,
     ) -> Option<Self> {
-        let extra =
-            |round: &Round| Some(pick(kind, &run(round).measured)? - pick(kind, &round.bare)?);
+        let extra = |round: &Round| Some(pick(kind, of(round))? - pick(kind, &round.bare)?);
         let extras: Vec<f64> = rounds.iter().filter_map(extra).collect();
         if extras.is_empty() {
             return None;
@@ -101,11 +104,15 @@ impl Extra {
         })
     }
 
-    /// The figure with its range, and the budget.
-    fn cells(&self) -> [String; 2] {
-        let Self { ns, ns_min, ns_max, budget_ns, within_budget } = self;
-        let verdict = if *within_budget { "" } else { ", **over**" };
-        [format!("{ns:.0} ({ns_min:.0} to {ns_max:.0})"), format!("≤ {budget_ns:.0}{verdict}")]
+    /// With its range.
+    fn figure(&self) -> String {
+        let Self { ns, ns_min, ns_max, .. } = self;
+        format!("{ns:.0} ({ns_min:.0} to {ns_max:.0})")
+    }
+
+    fn budget(&self) -> String {
+        let verdict = if self.within_budget { "" } else { ", **over**" };
+        format!("≤ {:.0}{verdict}", self.budget_ns)
     }
 }
 
@@ -115,15 +122,23 @@ fn pick(kind: Kind, measured: &[Measured]) -> Option<f64> {
 
 /// The table of all rows.
 pub(super) fn table(rows: &[Row], rounds: &[Round]) -> Table {
-    let runs = || rounds.iter().flat_map(|round| [&round.plain, &round.stacks]);
-    let sum = |value: fn(&Run) -> Option<u64>| runs().filter_map(value).sum::<u64>();
-    let (seen, lost) = (sum(|run| run.events_seen), sum(|run| run.events_lost));
+    let agents = || rounds.iter().flat_map(|round| &round.agents);
+    let sum = |value: fn(&Counts) -> Option<u64>| agents().filter_map(value).sum::<u64>();
+    let (seen, lost) = (sum(|counts| counts.events_seen), sum(|counts| counts.events_lost));
     Table {
-        heading: vec!["a call", "bare, ns", "extra, ns", "budget", "with its stack, ns", "budget"],
+        heading: vec![
+            "a call",
+            "bare, ns",
+            "extra, ns",
+            "budget",
+            "with a short stack, ns",
+            "with a full one, ns",
+            "budget",
+        ],
         rows: rows.iter().map(Row::cells).collect(),
         notes: vec![format!(
-            "Medians (and ranges) of {} rounds in turns; call stacks of {FRAMES} frames, the most \
-             that are kept; {seen} events, {lost} lost.",
+            "Medians (and ranges) of {} rounds in turns. A short call stack has {FEW_FRAMES} frames, \
+             a full one {ALL_FRAMES}, the most that are kept. {seen} events, {lost} lost.",
             rounds.len()
         )],
     }
@@ -138,14 +153,14 @@ mod tests {
         vec![one(Kind::Eventfd), one(Kind::Getppid)]
     }
 
-    fn round(bare: f64, plain: f64, stacks: f64) -> Round {
-        let run = |ns| Run {
-            measured: measured(ns),
-            attach: serde_json::Value::Null,
-            events_seen: Some(2),
-            events_lost: Some(0),
-        };
-        Round { bare: measured(bare), plain: run(plain), stacks: run(stacks) }
+    fn round(bare: f64, plain: f64, stack: f64) -> Round {
+        let attach = serde_json::Value::Null;
+        let counts = || Counts { attach: attach.clone(), events_seen: Some(2), events_lost: None };
+        let (mut few_frames, mut all_frames) = (measured(stack - 100.0), measured(stack));
+        few_frames.truncate(1);
+        all_frames.truncate(1);
+        let (bare, plain) = (measured(bare), measured(plain));
+        Round { bare, plain, few_frames, all_frames, agents: [counts(), counts()] }
     }
 
     #[test]
@@ -157,15 +172,19 @@ mod tests {
         ];
         let row = Row::of(Kind::Eventfd, &rounds).unwrap();
         assert_eq!((row.plain.ns, row.plain.ns_min, row.plain.ns_max), (150.0, 100.0, 500.0));
-        assert!(row.plain.within_budget);
-        let stack = row.stack.as_ref().unwrap();
-        assert_eq!((stack.ns, stack.within_budget), (800.0, false));
-        assert_eq!(
-            row.cells()[2..],
-            ["150 (100 to 500)", "≤ 200", "800 (600 to 1000)", "≤ 700, **over**"]
-        );
+        let cells = [
+            "eventfd2",
+            "2000",
+            "150 (100 to 500)",
+            "≤ 200",
+            "700 (500 to 900)",
+            "800 (600 to 1000)",
+            "≤ 700, **over**",
+        ];
+        assert_eq!(row.cells(), cells);
         assert!(Row::of(Kind::Brk, &rounds).is_none());
         let untraced = Row::of(Kind::Getppid, &rounds).unwrap();
-        assert_eq!(untraced.cells()[3..], ["≤ 22, **over**", "", ""]);
+        assert_eq!(untraced.cells()[3..], ["≤ 22, **over**", "", "", ""]);
+        assert_eq!(table(&[row], &rounds).rows[0].len(), table(&[], &rounds).heading.len());
     }
 }

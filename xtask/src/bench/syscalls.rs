@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::agent::{Agent, Events};
+use super::deep::{ALL_FRAMES, FEW_FRAMES};
 use super::report::{self, Row};
 use super::table::Table;
 use super::workload::{self, Kind, Measured};
@@ -25,15 +26,16 @@ use crate::sh;
 pub(super) struct Round {
     pub(super) bare: Vec<Measured>,
     /// `--stacks off`
-    pub(super) plain: Run,
-    /// `--stacks all`
-    pub(super) stacks: Run,
+    pub(super) plain: Vec<Measured>,
+    /// `--stacks all`, of the calls that have one: with few frames, and with as many as are kept.
+    pub(super) few_frames: Vec<Measured>,
+    pub(super) all_frames: Vec<Measured>,
+    pub(super) agents: [Counts; 2],
 }
 
-/// A run with the agent.
+/// What the agent said of a run.
 #[derive(Serialize)]
-pub(super) struct Run {
-    pub(super) measured: Vec<Measured>,
+pub(super) struct Counts {
     /// How the agent attached, as its header says.
     pub(super) attach: Value,
     pub(super) events_seen: Option<u64>,
@@ -58,11 +60,7 @@ pub(super) fn run(program: &Path, dir: &Path, runs: u32, json: Option<&Path>) ->
     let mut rounds = Vec::new();
     for round in 1..=runs {
         println!("bench: round {round} of {runs}");
-        rounds.push(Round {
-            bare: measure_all(cpu)?,
-            plain: measure_watched(cpu, program, dir, "off")?,
-            stacks: measure_watched(cpu, program, dir, "all")?,
-        });
+        rounds.push(measure_round(cpu, program, dir)?);
     }
     let rows: Vec<Row> = Kind::ALL.iter().filter_map(|&kind| Row::of(kind, &rounds)).collect();
 
@@ -75,13 +73,29 @@ pub(super) fn run(program: &Path, dir: &Path, runs: u32, json: Option<&Path>) ->
     Ok(report::table(&rows, &rounds))
 }
 
-fn measure_watched(cpu: usize, program: &Path, dir: &Path, stacks: &str) -> Result<Run> {
-    let agent =
-        Agent::start(program, dir, Events::Counted, &["--stacks".as_ref(), stacks.as_ref()])?;
-    let measured = measure_all(cpu)?;
+fn measure_round(cpu: usize, program: &Path, dir: &Path) -> Result<Round> {
+    let start = |stacks: &str| {
+        let options = ["--stacks".as_ref(), stacks.as_ref()];
+        Agent::start(program, dir, Events::Counted, &options)
+    };
+    let bare = measure_all(cpu)?;
+    let agent = start("off")?;
+    let plain = measure_all(cpu)?;
+    let without = counts(agent)?;
+    let agent = start("all")?;
+    let with_stack = |frames| -> Result<Vec<Measured>> {
+        let kinds = Kind::ALL.into_iter().filter(|kind| kind.has_stack());
+        kinds.map(|kind| measure(kind, cpu, frames)).collect()
+    };
+    let (few_frames, all_frames) = (with_stack(FEW_FRAMES)?, with_stack(ALL_FRAMES)?);
+    let agents = [without, counts(agent)?];
+    Ok(Round { bare, plain, few_frames, all_frames, agents })
+}
+
+/// Ends an agent.
+fn counts(agent: Agent) -> Result<Counts> {
     let counted = agent.stop()?;
-    Ok(Run {
-        measured,
+    Ok(Counts {
         attach: counted.attach,
         events_seen: counted.events_seen,
         events_lost: counted.events_lost,
@@ -89,15 +103,16 @@ fn measure_watched(cpu: usize, program: &Path, dir: &Path, stacks: &str) -> Resu
 }
 
 fn measure_all(cpu: usize) -> Result<Vec<Measured>> {
-    Kind::ALL.into_iter().map(|kind| measure(kind, cpu)).collect()
+    Kind::ALL.into_iter().map(|kind| measure(kind, cpu, ALL_FRAMES)).collect()
 }
 
 /// Runs the loop for one kind in a process of its own.
-fn measure(kind: Kind, cpu: usize) -> Result<Measured> {
+fn measure(kind: Kind, cpu: usize, frames: usize) -> Result<Measured> {
     let this = env::current_exe().context("failed to find this program's own file")?;
     let count = kind.default_count().to_string();
     let mut command = Command::new(this);
     command.args(["bench-loop", kind.name(), &count, "--cpu", &cpu.to_string()]);
+    command.args(["--frames", &frames.to_string()]);
     let line = sh::output(&mut command)?;
     serde_json::from_str(&line)
         .with_context(|| format!("`{}` printed {line:?}", sh::quoted(&command)))

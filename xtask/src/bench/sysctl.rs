@@ -3,10 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::sh;
 use anyhow::{Context as _, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-
-use crate::sh;
 
 /// A setting of the kernel that is put back when this goes.
 pub(super) struct Sysctl {
@@ -45,15 +44,13 @@ pub(super) struct OpenFiles {
 }
 
 impl OpenFiles {
-    /// Raises the hard limit, up to which a child may raise its own.
-    pub(super) fn raise(wanted: u64) -> Result<Self> {
+    /// Raises the hard limit, up to which a child may raise its own; `None` where this process may
+    /// not (it needs CAP_SYS_RESOURCE).
+    pub(super) fn raise(wanted: u64) -> Result<Option<Self>> {
         let (soft, hard) =
             getrlimit(Resource::RLIMIT_NOFILE).context("failed to read the limit of open files")?;
-        if hard < wanted {
-            setrlimit(Resource::RLIMIT_NOFILE, soft, wanted)
-                .context("failed to raise the limit of open files")?;
-        }
-        Ok(Self { soft, hard })
+        let may_open = hard >= wanted || setrlimit(Resource::RLIMIT_NOFILE, soft, wanted).is_ok();
+        Ok(may_open.then_some(Self { soft, hard }))
     }
 }
 

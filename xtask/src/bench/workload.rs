@@ -15,7 +15,7 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use super::deep::Caller;
+use super::deep::{ALL_FRAMES, Caller};
 
 /// Timed separately, so that one interruption shows as one slow batch and not in the median.
 const BATCHES: u64 = 20;
@@ -32,6 +32,9 @@ pub(crate) struct Options {
     kind: Kind,
     /// How many calls in all
     count: u64,
+    /// From how many functions deep they seem to be made
+    #[arg(long, default_value_t = ALL_FRAMES)]
+    frames: usize,
     /// The CPU to run on (default: the second)
     #[arg(long)]
     cpu: Option<usize>,
@@ -124,7 +127,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         None => pin(measured_cpu()?)?,
     }
     let rows = options.count.div_ceil(BATCHES * ROW as u64).max(1);
-    let bench = Bench::new()?;
+    let bench = Bench::new(options.frames)?;
     bench.batch(options.kind, rows.min(1000 / ROW as u64))?;
     let mut averages = Vec::new();
     for _ in 0..BATCHES {
@@ -176,9 +179,9 @@ struct Bench {
 }
 
 impl Bench {
-    fn new() -> Result<Self> {
+    fn new(frames: usize) -> Result<Self> {
         let plain = File::open("/proc/self/exe").context("failed to open our own program")?;
-        Ok(Self { caller: Caller::new(), plain })
+        Ok(Self { caller: Caller::new(frames), plain })
     }
 
     /// The time that so many rows of calls took.
@@ -287,7 +290,7 @@ mod tests {
 
     #[test]
     fn every_kind_can_be_called_and_gives_back_what_it_took() {
-        let bench = Bench::new().unwrap();
+        let bench = Bench::new(ALL_FRAMES).unwrap();
         let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
         let before = open();
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Brk) {
