@@ -111,6 +111,7 @@ impl Drop for Server {
         // All of these fail only where it has already ended.
         let _ = send(self.program.pid(), self.farewell);
         let end = Instant::now() + FAREWELL;
+        // Who has ended has no root directory, waited for or not.
         let is_left = |pid: &u32| Path::new(&format!("/proc/{pid}/root")).exists();
         while self.program.status().is_none() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(20));

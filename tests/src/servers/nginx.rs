@@ -8,6 +8,7 @@ use std::process::Command;
 use nix::sys::signal::Signal;
 
 use super::{LIMIT, Server, address, run};
+use crate::{held, wait_until};
 
 const PORT: &str = "17080";
 /// How many workers it has.
@@ -39,14 +40,23 @@ impl Nginx {
         nginx
     }
 
-    /// Asks for a path over many connections that are kept, for a while.
-    pub fn load(&self, path: &str, connections: u32, seconds: u32) {
+    /// Asks the one that runs for a path over many connections that are kept, for a while.
+    pub fn load(path: &str, connections: u32, seconds: u32) {
         let mut wrk = Command::new("wrk");
         wrk.args(["--threads", "1", "--connections", &connections.to_string()]);
         wrk.args(["--duration", &format!("{seconds}s"), &format!("http://{}{path}", at())]);
         let said = run(&mut wrk);
         assert!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "{said}");
         eprintln!("{path}: {}", said.lines().last().unwrap_or_default());
+    }
+
+    /// Waits until its workers have clients.
+    pub fn wait_until_busy(&self) {
+        wait_until(LIMIT, "the load", || {
+            let established = |pid: u32| held::of(pid, 0)["connections.established"];
+            let sum: u64 = self.server.pids().into_iter().map(established).sum();
+            (sum > 0).then_some(())
+        });
     }
 
     /// A connection over which one answer came, and which is kept.
