@@ -169,7 +169,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "        self.forget_name(id, gone.file);\n",
         "",
     ),
-    table(
+    reading(
         "descriptors: a reading: what the kernel calls a file is not taken over",
         "            objects.name(id, seen.file);\n",
         "",
