@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{DecodeError, Input, decode};
 
 /// First bytes of a recording. The number changes with any payload.
-pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 2\n";
+pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 3\n";
 
 /// No honest frame is larger: a process of 65,530 mappings takes 2 MiB.
 const MAX_FRAME_BYTES: u32 = 64 << 20;

@@ -102,6 +102,7 @@ impl Kernel {
             process: crate::event::ProcessId { pid, start_ticks: 0 },
             t0_ns: at_ns,
             t1_ns: at_ns,
+            cost_ns: 0,
             open: open.iter().map(found).collect(),
             timers: None,
             found: true,
@@ -312,7 +313,8 @@ fn found(fd: u32, kind: DescriptorKind, inode: u64) -> ReadDescriptor {
 
 fn reading(t0_ns: u64, open: Vec<ReadDescriptor>) -> TableReading {
     let process = crate::event::ProcessId { pid: 0, start_ticks: 0 };
-    TableReading { process, t0_ns, t1_ns: t0_ns + 5, open, timers: None, found: true }
+    let t1_ns = t0_ns + 5;
+    TableReading { process, t0_ns, t1_ns, open, found: true, ..TableReading::default() }
 }
 
 #[test]
