@@ -90,22 +90,26 @@ impl Reader {
     }
 
     fn space(&mut self, pid: u32) {
-        let reading = self.proc.read_space(pid, &mut self.scratch).unwrap_or_else(|error| {
+        let before_ns = clock::thread_cpu_ns();
+        let mut reading = self.proc.read_space(pid, &mut self.scratch).unwrap_or_else(|error| {
             tracing::debug!("{error}");
             let process = ProcessId { pid, start_ticks: 0 };
             Reconcile { process, ..Reconcile::default() }
         });
+        reading.cost_ns = clock::thread_cpu_ns() - before_ns;
         self.batch.push(Input::Reconcile(Box::new(reading)));
     }
 
     fn table(&mut self, pid: u32) {
+        let before_ns = clock::thread_cpu_ns();
         let Self { proc, scratch, pass, .. } = self;
         let mut list = |tid| by_pass(pass.as_mut()?, tid);
-        let reading = proc.read_table(pid, &mut list, scratch).unwrap_or_else(|error| {
+        let mut reading = proc.read_table(pid, &mut list, scratch).unwrap_or_else(|error| {
             tracing::debug!("{error}");
             let process = ProcessId { pid, start_ticks: 0 };
             TableReading { process, ..TableReading::default() }
         });
+        reading.cost_ns = clock::thread_cpu_ns() - before_ns;
         self.batch.push(Input::Table(Box::new(reading)));
     }
 

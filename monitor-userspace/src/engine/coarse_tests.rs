@@ -29,15 +29,8 @@ impl World {
         let t0_ns = (at * 1e9) as u64;
         let process = ProcessId { pid, start_ticks: u64::from(pid) };
         let t1_ns = t0_ns + 1000;
-        let reading = TableReading {
-            process,
-            t0_ns,
-            t1_ns,
-            open,
-            timers: None,
-            has_ring: false,
-            found: true,
-        };
+        let reading =
+            TableReading { process, t0_ns, t1_ns, open, found: true, ..TableReading::default() };
         self.feed(&Input::Table(Box::new(reading)));
     }
 
@@ -200,9 +193,9 @@ fn a_ring_that_was_there_before_is_seen() {
         t0_ns: 2 * SECOND,
         t1_ns: 2 * SECOND + 1,
         open: vec![found(3, Other, &[])],
-        timers: None,
         has_ring: true,
         found: true,
+        ..TableReading::default()
     };
     world.feed(&Input::Table(Box::new(reading)));
     let last = world.last(7);

@@ -162,7 +162,7 @@ impl Engine {
     }
 
     pub(super) fn on_reconcile(&mut self, reading: &Reconcile) {
-        self.requests.spend(reading.t1_ns.saturating_sub(reading.t0_ns));
+        self.requests.spend(reading.cost_ns);
         let known = self.table.get(reading.process.pid);
         let is_same = known.is_some_and(|known| {
             known.id.start_ticks == reading.process.start_ticks || known.id.start_ticks == 0

@@ -71,7 +71,7 @@ impl Engine {
     }
 
     pub(super) fn on_table(&mut self, reading: &TableReading) {
-        self.requests.spend(reading.t1_ns.saturating_sub(reading.t0_ns));
+        self.requests.spend(reading.cost_ns);
         let pid = reading.process.pid;
         let known = self.table.get(pid);
         let is_same = known.is_some_and(|known| {

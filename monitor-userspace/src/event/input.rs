@@ -261,6 +261,8 @@ pub struct Reconcile {
     pub t0_ns: u64,
     /// Just after reading, in nanoseconds since boot.
     pub t1_ns: u64,
+    /// CPU time that reading it took, in nanoseconds. On a busy host far less than passed meanwhile.
+    pub cost_ns: u64,
     /// Start of the heap, page-rounded up; `None` where the kernel does not say.
     pub start_brk: Option<u64>,
     /// Ranges in address order, neighbours of one class joined.
@@ -281,6 +283,8 @@ pub struct TableReading {
     pub t0_ns: u64,
     /// Just after reading, in nanoseconds since boot.
     pub t1_ns: u64,
+    /// CPU time that reading it took, in nanoseconds. On a busy host far less than passed meanwhile.
+    pub cost_ns: u64,
     /// Open descriptors, ascending.
     pub open: Vec<ReadDescriptor>,
     /// Ids of its POSIX timers; `None` where the kernel does not tell.

@@ -21,6 +21,11 @@ pub(super) fn own_cpu_ns() -> u64 {
     u64::try_from(read(ClockId::CLOCK_PROCESS_CPUTIME_ID)).unwrap_or_default()
 }
 
+/// CPU time this thread has used, in nanoseconds.
+pub fn thread_cpu_ns() -> u64 {
+    u64::try_from(read(ClockId::CLOCK_THREAD_CPUTIME_ID)).unwrap_or_default()
+}
+
 /// These clocks exist on every kernel that runs here, so that reading them cannot fail; 0 stands
 /// for the impossible.
 fn read(clock: ClockId) -> i64 {
@@ -39,5 +44,13 @@ mod tests {
         let wall = read(ClockId::CLOCK_REALTIME);
         let from_boot = boot_epoch_ns() + boot_ns() as i64;
         assert!((from_boot - wall).abs() < 1_000_000_000);
+    }
+
+    #[test]
+    fn a_thread_that_waits_uses_no_cpu_time() {
+        let (boot, cpu) = (boot_ns(), thread_cpu_ns());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let (boot, cpu) = (boot_ns() - boot, thread_cpu_ns() - cpu);
+        assert!(cpu > 0 && cpu < boot / 2, "{cpu} of {boot} ns");
     }
 }

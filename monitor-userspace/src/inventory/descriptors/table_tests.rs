@@ -24,15 +24,7 @@ pub(in crate::inventory::descriptors) fn reading(
     open: Vec<ReadDescriptor>,
 ) -> TableReading {
     let process = crate::event::ProcessId { pid: 0, start_ticks: 0 };
-    TableReading {
-        process,
-        t0_ns,
-        t1_ns: t0_ns + 5,
-        open,
-        timers: None,
-        has_ring: false,
-        found: true,
-    }
+    TableReading { process, t0_ns, t1_ns: t0_ns + 5, open, found: true, ..TableReading::default() }
 }
 
 #[test]

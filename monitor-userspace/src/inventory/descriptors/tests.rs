@@ -117,6 +117,7 @@ impl Kernel {
             process: crate::event::ProcessId { pid, start_ticks: 0 },
             t0_ns: at_ns,
             t1_ns: at_ns,
+            cost_ns: 0,
             open: open.iter().map(found).collect(),
             timers: None,
             has_ring: false,
