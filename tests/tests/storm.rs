@@ -18,9 +18,17 @@ const RING_BYTES: &str = "65536";
 /// The one that began it and those it keeps.
 const SURVIVORS: usize = 9;
 
-/// What each process that is left of a storm holds.
+/// What each process that is left of a storm holds. Copies of an epoll count once, and /proc does not
+/// tell copies: where there may be any, nothing is said of watches.
 fn truth_of(storm: &Session) -> BTreeMap<u32, Truth> {
-    held::session(storm.0.pid()).into_iter().map(|pid| (pid, Truth::of(pid, 0))).collect()
+    let truth = |pid: u32| {
+        let mut truth = Truth::of(pid, 0);
+        if held::has_epolls_alike(pid) {
+            truth.counts.remove("epoll_watches");
+        }
+        (pid, truth)
+    };
+    held::session(storm.0.pid()).into_iter().map(truth).collect()
 }
 
 /// Without the agent: a storm comes to its end and leaves its survivors, who hold still.

@@ -3,7 +3,7 @@
 use super::{Engine, requests::next_look_ns};
 use crate::{
     event::{Privilege, ProcReading, Reconcile, TICK_NS},
-    inventory::SpaceKey,
+    inventory::{Space, SpaceKey},
     output::Output,
     rule::Sample,
 };
@@ -162,7 +162,10 @@ impl Engine {
     }
 
     pub(super) fn on_reconcile(&mut self, reading: &Reconcile) {
-        self.requests.spend(reading.cost_ns);
+        // A first reading is no check: where many processes come, checks would never get a turn.
+        if self.table.space_of(reading.process.pid).is_some_and(Space::is_seeded) {
+            self.requests.spend(reading.cost_ns);
+        }
         let known = self.table.get(reading.process.pid);
         let is_same = known.is_some_and(|known| {
             known.id.start_ticks == reading.process.start_ticks || known.id.start_ticks == 0

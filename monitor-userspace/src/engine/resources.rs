@@ -4,7 +4,7 @@
 use super::Engine;
 use crate::{
     event::{Body, Event, EventKind, OpenSet, Privilege, TableReading},
-    inventory::{Applied, Maker, SpaceKey, Watch, fd_ops},
+    inventory::{Applied, Maker, SpaceKey, Table, Watch, fd_ops},
 };
 
 /// How often an unusable reading of a table that waits to be known is repeated at once.
@@ -71,8 +71,11 @@ impl Engine {
     }
 
     pub(super) fn on_table(&mut self, reading: &TableReading) {
-        self.requests.spend(reading.cost_ns);
         let pid = reading.process.pid;
+        // As for spaces, a first reading is no check.
+        if self.tables.of(pid).is_some_and(Table::is_seeded) {
+            self.requests.spend(reading.cost_ns);
+        }
         let known = self.table.get(pid);
         let is_same = known.is_some_and(|known| {
             known.id.start_ticks == reading.process.start_ticks || known.id.start_ticks == 0

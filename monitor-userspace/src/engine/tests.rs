@@ -312,23 +312,33 @@ fn loss_asks_for_a_reading_and_is_no_growth() {
     assert!(!world.engine.table.space_of(7).unwrap().is_exact());
 }
 
-/// Whether a loss is looked into after a reading that lasted and cost so much.
-fn is_looked_into(lasted_ns: u64, cost_ns: u64) -> bool {
-    let mut world = seeded();
-    let process = ProcessId { pid: 9, start_ticks: 9 };
-    let reading = Reconcile { process, t1_ns: lasted_ns, cost_ns, ..Reconcile::default() };
+/// Whether a loss in process `pid` is looked into after a reading of process 7 that lasted and cost
+/// so much.
+fn is_looked_into(mut world: World, pid: u32, lasted_ns: u64, cost_ns: u64) -> bool {
+    let (process, t0_ns) = (ProcessId { pid: 7, start_ticks: 7 }, 3 * SECOND);
+    let reading =
+        Reconcile { process, t0_ns, t1_ns: t0_ns + lasted_ns, cost_ns, ..Reconcile::default() };
     world.feed(&Input::Reconcile(Box::new(reading)));
     world.feed(&Input::Loss(Loss { at_ns: 4 * SECOND, lost: [9, 0, 0, 0, 0], ..Loss::default() }));
     (4..9).any(|second| {
         world.feed(&Input::Tick { now_ns: second * SECOND });
-        world.engine.take_requests().contains(&Request::Space { pid: 7 })
+        world.engine.take_requests().contains(&Request::Space { pid })
     })
 }
 
 #[test]
 fn checks_are_charged_what_they_cost_and_not_how_long_they_waited() {
-    assert!(is_looked_into(60 * SECOND, 0));
-    assert!(!is_looked_into(0, 60 * SECOND));
+    assert!(is_looked_into(seeded(), 7, 60 * SECOND, 0));
+    assert!(!is_looked_into(seeded(), 7, 0, 60 * SECOND));
+}
+
+#[test]
+fn first_readings_put_no_check_off() {
+    let mut world = World::all();
+    world.exec(1.0, 8, 8, "x");
+    world.maps(1.5, 8, &[(10, 20)]);
+    world.exec(1.0, 7, 7, "x");
+    assert!(is_looked_into(world, 8, 0, 60 * SECOND));
 }
 
 #[test]

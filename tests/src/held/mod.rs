@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-pub use proc::{family, living_thread, of, session};
+pub use proc::{family, has_epolls_alike, living_thread, of, session};
 use serde_json::Value;
 pub use still::{Stopped, once_quiet};
 

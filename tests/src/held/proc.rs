@@ -86,6 +86,20 @@ pub fn of(pid: u32, itimers: u64) -> Counts {
     counts
 }
 
+/// Whether two descriptors may be copies of one epoll that watches something: they watch the same.
+pub fn has_epolls_alike(pid: u32) -> bool {
+    let task = living_task(pid);
+    let watches = |(fd, link): (String, String)| {
+        let info =
+            (link == "anon_inode:[eventpoll]").then(|| read(&task.join("fdinfo").join(fd)))?;
+        let watches: Vec<_> =
+            info.lines().filter(|line| line.starts_with("tfd:")).map(str::to_owned).collect();
+        (!watches.is_empty()).then_some(watches)
+    };
+    let all: Vec<_> = links(&task).into_iter().filter_map(watches).collect();
+    all.iter().collect::<BTreeSet<_>>().len() < all.len()
+}
+
 /// Living processes of a session, by pid.
 pub fn session(leader: u32) -> Vec<u32> {
     let is_in = |pid: &u32| {
@@ -278,6 +292,10 @@ mod tests {
         assert_eq!(more(&before, "eventfds"), 1);
         assert_eq!(more(&before, "epolls"), 1);
         assert_eq!(more(&before, "epoll_watches"), 1);
+        assert!(!has_epolls_alike(std::process::id()));
+        let copy = epoll.0.try_clone().unwrap();
+        assert!(has_epolls_alike(std::process::id()));
+        drop(copy);
         drop(client);
         crate::wait_until(Duration::from_secs(10), "the other end to hear", || {
             (more(&before, "connections.close_wait") == 1).then_some(())

@@ -76,7 +76,7 @@ impl Drop for Machine {
 /// Boots, prints what the machine says as it says it, and returns when it powers off.
 pub(super) fn run(image: &Path, initramfs: &Path, limit: Duration) -> Result<Outcome> {
     let mut qemu = Command::new("qemu-system-x86_64");
-    qemu.args(["-accel", "tcg", "-m", "2G", "-smp", "2", "-no-reboot"])
+    qemu.args(["-accel", "tcg", "-m", "3G", "-smp", "2", "-no-reboot"])
         .args(["-display", "none", "-vga", "none", "-monitor", "none", "-serial", "stdio"])
         .args(["-nic", "none", "-append", COMMAND_LINE, "-kernel"])
         .arg(image)

@@ -22,8 +22,8 @@ mod rootfs;
 type Tests<'a> = (&'a str, Vec<&'a str>);
 
 /// What tells most in least time: every traced call with all its arguments, address spaces byte by
-/// byte, what a process holds kind by kind, who owns it, who it is, what a full ring costs, and a
-/// command from its first instruction.
+/// byte, what a process holds kind by kind, who owns it, what was there before, who it is, where the
+/// host's memory is, what a full ring costs, and a command from its first instruction.
 const USUAL: &[(&str, &[&str])] = &[
     (
         "exact",
@@ -38,12 +38,16 @@ const USUAL: &[(&str, &[&str])] = &[
     ("held", &["what_a_killed_program_held"]),
     // What is left out shows that the cases are as the others expect, who check it too.
     ("own", &["--skip", "every_case_holds_still"]),
+    ("seed", &[]),
+    ("sampled", &[]),
     ("who", &[]),
+    ("host", &[]),
     ("loss", &[]),
     ("life", &["a_commands_own_status", "from_its_first_instruction"]),
 ];
 const ALL: &[&str] = &[
-    "exact", "strace", "kinds", "held", "own", "who", "loss", "life", "filter", "replay", "storm",
+    "exact", "strace", "kinds", "held", "own", "seed", "sampled", "who", "host", "loss", "life",
+    "filter", "replay", "storm",
 ];
 
 #[derive(Args)]
