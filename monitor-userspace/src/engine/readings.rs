@@ -146,7 +146,7 @@ impl Engine {
             // Without events the last reading is all there is.
             space.is_exact() || self.facts.privilege == Privilege::ProcOnly
         });
-        let totals = space.and_then(crate::inventory::Space::totals);
+        let totals = space.and_then(Space::totals);
         let kept = process.reading.as_deref();
         let swap_bytes = kept.and_then(|kept| kept.detail).map_or(0, |detail| detail.swap_bytes);
         // Pages the program has freed and the kernel has not taken yet are not held.
