@@ -209,6 +209,16 @@ fn a_child_that_leaves_the_table_takes_a_copy_with_it() {
     assert_owned("unshare", 2);
 }
 
+/// What follows would show it, too, but only after another reading.
+#[test]
+fn who_leaves_the_table_is_told_of() {
+    require!(root, "gcc");
+    let mut case = Case::start("unshare");
+    let agent = begin(&mut case, &[]);
+    case.program.wait_for_line("ready", MINUTE);
+    agent.wait_for_line(Duration::from_secs(20), "the unshare", |line| line["kind"] == "unshare");
+}
+
 #[test]
 fn a_child_may_share_memory_and_not_the_table() {
     assert_owned("clone_vm", 2);
