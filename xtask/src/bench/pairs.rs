@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -14,6 +14,9 @@ const BUDGET_PERCENT: f64 = 1.0;
 const BUDGET_UPPER_PERCENT: f64 = 2.0;
 /// After it is attached the agent reads what there is: that is the cost of starting it.
 const SETTLED: Duration = Duration::from_secs(1);
+/// Between two runs, whether or not an agent starts or ends meanwhile: a machine that rested is
+/// faster.
+const REST: Duration = Duration::from_secs(3);
 
 /// What a figure of a load means.
 #[derive(Clone, Copy)]
@@ -40,6 +43,7 @@ pub(super) fn in_turns<const LOADS: usize>(
     mut measure: impl FnMut() -> Result<[f64; LOADS]>,
 ) -> Result<[Pairs; LOADS]> {
     let mut all: [Pairs; LOADS] = std::array::from_fn(|_| Pairs::default());
+    let mut ended = Instant::now();
     for pair in 1..=pairs {
         println!("bench: pair {pair} of {pairs}");
         for is_watched in [pair % 2 == 0, pair % 2 == 1] {
@@ -50,7 +54,9 @@ pub(super) fn in_turns<const LOADS: usize>(
             } else {
                 None
             };
+            sleep(REST.saturating_sub(ended.elapsed()));
             let figures = measure()?;
+            ended = Instant::now();
             agent.map(Agent::stop).transpose()?;
             for (load, figure) in all.iter_mut().zip(figures) {
                 if is_watched { &mut load.watched } else { &mut load.bare }.push(figure);

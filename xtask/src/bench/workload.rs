@@ -147,10 +147,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// The second CPU this process may use, as the first one takes most of a machine's interrupts; the
 /// only one where there is no second.
 pub(crate) fn measured_cpu() -> Result<usize> {
+    Ok(measured_cpu_and_others()?.0)
+}
+
+/// The same, and the others that this process may use.
+pub(crate) fn measured_cpu_and_others() -> Result<(usize, Vec<usize>)> {
     let allowed = sched_getaffinity(Pid::from_raw(0)).context("failed to read our CPU affinity")?;
-    let mut cpus = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false));
-    let first = cpus.next().context("our CPU affinity allows no CPU at all")?;
-    Ok(cpus.next().unwrap_or(first))
+    let is_allowed = |cpu: &usize| allowed.is_set(*cpu).unwrap_or(false);
+    let mut cpus: Vec<usize> = (0..CpuSet::count()).filter(is_allowed).collect();
+    anyhow::ensure!(!cpus.is_empty(), "our CPU affinity allows no CPU at all");
+    let measured = cpus.remove(1.min(cpus.len() - 1));
+    Ok((measured, cpus))
 }
 
 /// Keeps this process on one CPU.

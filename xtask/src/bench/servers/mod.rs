@@ -2,8 +2,8 @@
 //! without pipelining, nginx with keep-alive under wrk, PostgreSQL under pgbench, reading only and
 //! with its usual transactions.
 //!
-//! All run for the whole of it, one is loaded at a time, and clients share the CPUs with them and
-//! with the agent.
+//! All run for the whole of it and one is loaded at a time. Servers have a CPU, their clients the
+//! others, and the agent takes its time where it likes.
 
 use std::path::Path;
 
@@ -12,6 +12,7 @@ use anyhow::Result;
 use self::nginx::Nginx;
 use self::postgres::Postgres;
 use self::redis::Redis;
+use self::server::Cpus;
 use super::pairs::{self, Unit};
 use super::table::Table;
 use crate::{setup, sh};
@@ -32,15 +33,16 @@ pub(super) fn run(program: &Path, dir: &Path, pairs: u32, seconds: u32) -> Resul
     setup::bench()?;
     // Ctrl-C ends the servers and the agent, but not us before their directories are gone.
     sh::survive_interrupt()?;
-    let mut redis = Redis::start()?;
-    let nginx = Nginx::start()?;
-    let postgres = Postgres::start()?;
+    let cpus = Cpus::share()?;
+    let mut redis = Redis::start(&cpus)?;
+    let nginx = Nginx::start(&cpus)?;
+    let postgres = Postgres::start(&cpus)?;
     let mut measure = || -> Result<[f64; LOADS.len()]> {
         Ok([
-            redis.requests_per_second(seconds)?,
-            nginx.requests_per_second(seconds)?,
-            postgres.transactions_per_second(seconds, &["-S"])?,
-            postgres.transactions_per_second(seconds, &[])?,
+            redis.requests_per_second(&cpus, seconds)?,
+            nginx.requests_per_second(&cpus, seconds)?,
+            postgres.transactions_per_second(&cpus, seconds, &["-S"])?,
+            postgres.transactions_per_second(&cpus, seconds, &[])?,
         ])
     };
     println!("bench: warming up");
@@ -53,7 +55,7 @@ pub(super) fn run(program: &Path, dir: &Path, pairs: u32, seconds: u32) -> Resul
     let heading = std::iter::once("a second").chain(pairs::HEADING).collect();
     let notes = vec![format!(
         "{pairs} pairs in turns, {seconds} s each; medians, and the geometric mean of the pairs' \
-         ratios. PostgreSQL does not wait for the disk (fsync=off)."
+         ratios. Servers have one CPU, clients the others. PostgreSQL does not wait for the disk (fsync=off)."
     )];
     Ok(Table { heading, rows, notes })
 }

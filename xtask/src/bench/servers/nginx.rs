@@ -1,11 +1,10 @@
 //! nginx that serves one small file, under wrk, whose connections stay open.
 
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::server::{Dir, Server, answers, free_port, number_after};
+use super::server::{Cpus, Dir, Server, answers, free_port, number_after};
 use crate::sh;
 
 const CONNECTIONS: &str = "16";
@@ -19,7 +18,7 @@ pub(super) struct Nginx {
 }
 
 impl Nginx {
-    pub(super) fn start() -> Result<Self> {
+    pub(super) fn start(cpus: &Cpus) -> Result<Self> {
         let (dir, port) = (Dir::make("nginx")?, free_port()?);
         let path = dir.path().display();
         let config = format!(
@@ -35,14 +34,14 @@ impl Nginx {
         fs::write(&file, config)
             .and_then(|()| fs::write(dir.path().join(FILE), text))
             .with_context(|| format!("failed to write into {path}"))?;
-        let mut command = Command::new("nginx");
+        let mut command = cpus.server("nginx");
         command.arg("-p").arg(dir.path()).arg("-c").arg(&file);
         let server = Server::start(&mut command, || answers(port))?;
         Ok(Self { _server: server, _dir: dir, port })
     }
 
-    pub(super) fn requests_per_second(&self, seconds: u32) -> Result<f64> {
-        let mut command = Command::new("wrk");
+    pub(super) fn requests_per_second(&self, cpus: &Cpus, seconds: u32) -> Result<f64> {
+        let mut command = cpus.client("wrk");
         command.args(["-t1", "-c", CONNECTIONS, "-d", &format!("{seconds}s")]);
         let text = sh::output(command.arg(format!("http://127.0.0.1:{}/{FILE}", self.port)))?;
         anyhow::ensure!(!text.contains("Non-2xx"), "nginx refuses requests: {text}");

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use nix::unistd::{User, chown};
 
-use super::server::{Dir, Server, number_after};
+use super::server::{Cpus, Dir, Server, number_after};
 use crate::sh;
 
 /// Where the package puts what is not on the search path.
@@ -33,7 +33,7 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn start() -> Result<Self> {
+    pub(super) fn start(cpus: &Cpus) -> Result<Self> {
         let user = User::from_name(USER)
             .context("failed to look for a user")?
             .with_context(|| format!("there is no user {USER}, whom the package makes"))?;
@@ -42,7 +42,7 @@ impl Postgres {
             .with_context(|| format!("failed to give {} away", dir.path().display()))?;
         let data = dir.path().join("data");
         let as_user = |name: &str| {
-            let mut command = program(name);
+            let mut command = cpus.server(program(name));
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw()).current_dir(dir.path());
             command.arg("-D").arg(&data);
             command
@@ -54,32 +54,43 @@ impl Postgres {
         command.args(SETTINGS.iter().flat_map(|setting| ["-c", setting]));
         let server = Server::start(&mut command, || is_ready(dir.path()))?;
         let postgres = Self { _server: server, dir };
-        sh::output(postgres.pgbench().args(["--initialize", "--quiet", "--scale", SCALE, USER]))?;
+        sh::output(postgres.pgbench(cpus).args([
+            "--initialize",
+            "--quiet",
+            "--scale",
+            SCALE,
+            USER,
+        ]))?;
         Ok(postgres)
     }
 
     /// Of the transactions that these options choose.
-    pub(super) fn transactions_per_second(&self, seconds: u32, options: &[&str]) -> Result<f64> {
-        let mut command = self.pgbench();
+    pub(super) fn transactions_per_second(
+        &self,
+        cpus: &Cpus,
+        seconds: u32,
+        options: &[&str],
+    ) -> Result<f64> {
+        let mut command = self.pgbench(cpus);
         command.args(["--no-vacuum", "-j", "1", "-c", CLIENTS, "-T", &seconds.to_string()]);
         let text = sh::output(command.args(options).arg(USER))?;
         number_after(&text, "tps = ")
             .with_context(|| format!("`{}` printed {text:?}", sh::quoted(&command)))
     }
 
-    fn pgbench(&self) -> Command {
-        let mut command = program("pgbench");
+    fn pgbench(&self, cpus: &Cpus) -> Command {
+        let mut command = cpus.client(program("pgbench"));
         command.arg("-h").arg(self.dir.path()).args(["-p", PORT, "-U", USER]);
         command
     }
 }
 
-fn program(name: &str) -> Command {
-    Command::new(PathBuf::from(BIN).join(name))
+fn program(name: &str) -> PathBuf {
+    PathBuf::from(BIN).join(name)
 }
 
 /// Whether it takes connections.
 fn is_ready(dir: &Path) -> bool {
-    let mut command = program("pg_isready");
+    let mut command = Command::new(program("pg_isready"));
     sh::output(command.arg("-q").arg("-h").arg(dir).args(["-p", PORT])).is_ok()
 }

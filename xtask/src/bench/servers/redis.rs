@@ -1,10 +1,8 @@
 //! redis without persistence, under redis-benchmark.
 
-use std::process::Command;
-
 use anyhow::{Context as _, Result};
 
-use super::server::{Dir, Server, answers, free_port};
+use super::server::{Cpus, Dir, Server, answers, free_port};
 use crate::sh;
 
 const CLIENTS: &str = "20";
@@ -21,20 +19,20 @@ pub(super) struct Redis {
 }
 
 impl Redis {
-    pub(super) fn start() -> Result<Self> {
+    pub(super) fn start(cpus: &Cpus) -> Result<Self> {
         let (dir, port) = (Dir::make("redis")?, free_port()?);
-        let mut command = Command::new("redis-server");
+        let mut command = cpus.server("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string(), "--dir"]);
         let server = Server::start(command.arg(dir.path()), || answers(port))?;
         Ok(Self { _server: server, _dir: dir, port, per_second: None })
     }
 
     /// Makes as many requests as took so long the last time.
-    pub(super) fn requests_per_second(&mut self, seconds: u32) -> Result<f64> {
+    pub(super) fn requests_per_second(&mut self, cpus: &Cpus, seconds: u32) -> Result<f64> {
         let requests = self.per_second.map_or(FIRST_REQUESTS, |per_second| {
             (per_second * f64::from(seconds) / TESTS.len() as f64) as u64
         });
-        let mut command = Command::new("redis-benchmark");
+        let mut command = cpus.client("redis-benchmark");
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-c", CLIENTS, "--csv"]);
         command.args(["-t", "set,get", "-n", &requests.to_string()]);
         let text = sh::output(&mut command)?;

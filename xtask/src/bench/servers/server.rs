@@ -1,5 +1,6 @@
 //! A server of others, in a directory of its own. Both are gone when their guards are dropped.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -13,11 +14,46 @@ use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::bench::workload;
 use crate::sh;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
+
+/// Where servers and their clients run: the scheduler would now put both on one CPU and now not,
+/// which matters far more than what is to be measured.
+pub(super) struct Cpus {
+    server: String,
+    client: String,
+}
+
+impl Cpus {
+    /// One for the server, the others for its clients; the agent goes where it likes.
+    pub(super) fn share() -> Result<Self> {
+        let (server, mut others) = workload::measured_cpu_and_others()?;
+        if others.is_empty() {
+            others.push(server);
+        }
+        let others: Vec<String> = others.iter().map(usize::to_string).collect();
+        Ok(Self { server: server.to_string(), client: others.join(",") })
+    }
+
+    pub(super) fn server(&self, program: impl AsRef<OsStr>) -> Command {
+        Self::on(&self.server, program)
+    }
+
+    pub(super) fn client(&self, program: impl AsRef<OsStr>) -> Command {
+        Self::on(&self.client, program)
+    }
+
+    /// A command that becomes the program.
+    fn on(cpus: &str, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", cpus]).arg(program);
+        command
+    }
+}
 
 /// A directory that everybody may enter.
 pub(super) struct Dir(PathBuf);
