@@ -8,6 +8,10 @@ use crate::{
     kernel::{Counters, Kernel, LogPump, Ring},
 };
 
+/// Records left out at most when the kernel side is taken over: more than the ring holds, but not
+/// without end.
+const BACKLOG: usize = 131_072;
+
 /// The kernel side of a pump.
 pub(super) struct Source {
     pub(super) kernel: Kernel,
@@ -18,11 +22,18 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// Takes over what was attached, one probe after the other, which can take seconds while those
+    /// of an earlier agent are let go. Nobody read the ring meanwhile, and half of the probes tell
+    /// half of the truth: what stands there is left out, and what found no room was not lost. All
+    /// processes are read after this.
     pub(super) fn new(mut kernel: Kernel, carry_log: bool) -> Result<Self> {
-        let ring = kernel.take_ring()?;
+        let mut ring = kernel.take_ring()?;
         let counters = kernel.take_counters()?;
         let log = if carry_log { kernel.take_log() } else { None };
-        Ok(Self { kernel, ring, counters, log, reported: Loss::default() })
+        ring.drain(BACKLOG, |_| {});
+        let mut source = Self { kernel, ring, counters, log, reported: Loss::default() };
+        source.reported = source.totals()?;
+        Ok(source)
     }
 
     /// The counters since loading.

@@ -48,10 +48,10 @@ pub(super) fn watch(cli: Cli) -> Result<u8> {
     };
     let gate = start_gate(&cli)?;
     if let Some(kernel) = &mut kernel {
+        kernel.attach(&plan).map_err(|error| refused(&error))?;
         for pid in cli.pid.iter().copied().chain(gate.as_ref().map(Gate::pid)) {
             kernel.watch(pid)?;
         }
-        kernel.attach(&plan).map_err(|error| refused(&error))?;
     }
     let start = start_of(&cli, facts, filters, &plan, gate.as_ref());
     let fail_on = cli.fail_on;
