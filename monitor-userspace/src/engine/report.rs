@@ -6,7 +6,8 @@ use super::{Engine, REMEMBERED_FINDINGS};
 use crate::{
     event::{Family, ProcessId, TICK_NS},
     output::{
-        Evidence, Finding, FindingState, Interval, Output, Severity, Stats, Summary, start_time,
+        Evidence, Finding, FindingState, FindingVerdict, Interval, Output, Severity, Stats,
+        Summary, start_time,
     },
     rule::{Change, Growths, Report, Sample},
 };
@@ -96,7 +97,7 @@ impl Engine {
             return;
         };
         if let Some(finding) = self.finding(pid, at_ns, &report, FindingState::Resolved) {
-            self.publish(Finding { verdict: "suspect", ..finding }, out);
+            self.publish(Finding { verdict: FindingVerdict::Suspect, ..finding }, out);
         }
     }
 
@@ -135,20 +136,24 @@ impl Engine {
         Some(Finding {
             ts: self.clock.at(at_ns),
             id: finding_id(report, process.id),
-            rule: report.rule,
+            rule: report.rule.to_owned(),
             state,
             severity: Severity::Medium,
-            verdict: if state == FindingState::Resolved { "stopped" } else { "suspect" },
-            pid,
+            verdict: if state == FindingState::Resolved {
+                FindingVerdict::Stopped
+            } else {
+                FindingVerdict::Suspect
+            },
+            pid: Some(pid),
             start_time: start_time(self.clock, process.id),
-            comm: process.comm.clone(),
+            comm: Some(process.comm.clone()),
             component: None,
-            resource: report.resource,
-            rate_per_min: leading.rate_per_min,
-            rate_unit: "bytes",
-            rate_interval: leading.rate_interval,
+            resource: report.resource.to_owned(),
+            rate_per_min: Some(leading.rate_per_min),
+            rate_unit: Some("bytes"),
+            rate_interval: Some(leading.rate_interval),
             confidence: None,
-            e_value_log10: leading.e_value_log10,
+            e_value_log10: Some(leading.e_value_log10),
             rival: None,
             // The bucket in which the growth began may be older than the process.
             since: self.clock.at(leading.since_ns.max(process.id.start_ticks * TICK_NS)),

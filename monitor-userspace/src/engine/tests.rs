@@ -64,7 +64,7 @@ impl World {
         self.engine.apply(input, &mut |output| match output {
             Output::Final(snapshot) => finals.push(snapshot.clone()),
             Output::Event(line) => printed.push(line.event.kind()),
-            Output::Finding(finding) => findings.push((finding.pid, finding.state)),
+            Output::Finding(finding) => findings.push((finding.pid.unwrap(), finding.state)),
             _ => {}
         });
     }

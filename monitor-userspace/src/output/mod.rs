@@ -2,12 +2,14 @@
 //! does. Units are in the names; what is unknown is `None` and prints as `null`.
 
 mod event;
+mod finding;
 mod host;
 mod line;
 mod time;
 
 pub use event::EventLine;
 pub(crate) use event::start_time;
+pub use finding::{Evidence, Finding, FindingState, FindingVerdict, Forecast, Rival, Severity};
 pub use host::{HostSnapshot, MemoryParts, UnownedMemory};
 pub(crate) use line::Line;
 pub use line::schema;
@@ -229,119 +231,6 @@ pub struct Connections {
     pub listen: u64,
     /// `TCP_CLOSING`
     pub closing: u64,
-}
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// Suspect.
-    Low,
-    /// A leak.
-    Medium,
-    /// A leak, and the limit is within a day.
-    High,
-    /// The limit is within an hour.
-    Critical,
-}
-
-impl std::fmt::Display for Severity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        })
-    }
-}
-
-impl std::str::FromStr for Severity {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "low" => Ok(Self::Low),
-            "medium" => Ok(Self::Medium),
-            "high" => Ok(Self::High),
-            "critical" => Ok(Self::Critical),
-            _ => Err("one of low, medium, high, critical".to_owned()),
-        }
-    }
-}
-
-/// Where a finding is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FindingState {
-    /// It begins.
-    Open,
-    /// Its figures changed.
-    Updated,
-    /// It is over.
-    Resolved,
-}
-
-/// A figure that speaks for or against a finding.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Evidence {
-    /// What was measured.
-    pub name: &'static str,
-    /// The figure.
-    pub value: f64,
-    /// What it speaks for.
-    pub says: &'static str,
-    /// The sentence for a person.
-    pub text: String,
-}
-
-/// A rule that holds for a process.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Finding {
-    /// When this line was made.
-    pub ts: Timestamp,
-    /// Stable for the life of the finding.
-    pub id: String,
-    /// Which rule.
-    pub rule: &'static str,
-    /// Where it is in its life.
-    pub state: FindingState,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What it is taken for.
-    pub verdict: &'static str,
-    /// Whose.
-    pub pid: u32,
-    /// When the process started.
-    pub start_time: Option<Timestamp>,
-    /// Its name.
-    pub comm: String,
-    /// The group of processes it belongs to; not known yet.
-    pub component: Option<String>,
-    /// What grows.
-    pub resource: &'static str,
-    /// How fast, in `rate_unit` a minute.
-    pub rate_per_min: f64,
-    /// What the rate counts.
-    pub rate_unit: &'static str,
-    /// 95 % interval of the rate.
-    pub rate_interval: [f64; 2],
-    /// Probability of a leak; `None` until there is a judge.
-    pub confidence: Option<f64>,
-    /// log10 of the e-value that opened the gate.
-    pub e_value_log10: f64,
-    /// The best other explanation; `None` until there is a judge.
-    pub rival: Option<()>,
-    /// Since when it grows.
-    pub since: Timestamp,
-    /// When it will hurt; `None` until there is a judge.
-    pub forecast: Option<()>,
-    /// What speaks for and against it.
-    pub evidence: Vec<Evidence>,
-    /// Where the growth comes from; empty until stacks are taken.
-    pub stacks: Vec<()>,
-    /// What to do.
-    pub recommendation: String,
 }
 
 /// The agent's own figures.

@@ -3,7 +3,9 @@
 use std::{fmt::Write as _, io::Write as _};
 
 use super::{Sink, escape};
-use crate::output::{Finding, FindingState, Header, Interval, Output, Snapshot, Stats, Summary};
+use crate::output::{
+    Finding, FindingState, FindingVerdict, Header, Interval, Output, Snapshot, Stats, Summary,
+};
 
 /// Processes shown in an interval; the others are summed up.
 const SHOWN: usize = 25;
@@ -65,7 +67,7 @@ fn scope_text(filters: &crate::event::Filters) -> String {
 /// The table of an interval: the largest holders first.
 pub(super) fn interval_lines(interval: &Interval, shown: usize) -> String {
     let mut rows: Vec<&Snapshot> = interval.snapshots.iter().collect();
-    let growing = |row: &Snapshot| interval.open_findings.iter().any(|f| f.pid == row.pid);
+    let growing = |row: &Snapshot| interval.open_findings.iter().any(|f| f.pid == Some(row.pid));
     rows.sort_by_key(|row| {
         (!growing(row), std::cmp::Reverse(row.rss_anon_bytes.unwrap_or(0)), row.pid)
     });
@@ -84,7 +86,7 @@ pub(super) fn interval_lines(interval: &Interval, shown: usize) -> String {
         "PID", "NAME", "RSS", "ANON", "HEAP", "MAPPED", "SHARED", "CPU%"
     );
     for row in rows.iter().take(shown) {
-        let growth = interval.open_findings.iter().find(|finding| finding.pid == row.pid);
+        let growth = interval.open_findings.iter().find(|finding| finding.pid == Some(row.pid));
         text.push_str(row_line(row, growth).trim_end());
         text.push('\n');
     }
@@ -100,8 +102,9 @@ fn row_line(row: &Snapshot, growth: Option<&Finding>) -> String {
     if name.chars().count() > 16 {
         name = name.chars().take(15).chain(['…']).collect();
     }
-    let growth = growth.map_or(String::new(), |finding| {
-        format!("{}/min ({})", bytes_f(finding.rate_per_min), finding.resource)
+    let growth = growth.map_or(String::new(), |finding| match finding.rate_per_min {
+        Some(rate) => format!("{}/min ({})", amount(finding, rate), finding.resource),
+        None => finding.rule.clone(),
     });
     let cpu = row.cpu_percent.map_or("-".to_owned(), |cpu| format!("{cpu:.1}"));
     format!(
@@ -117,27 +120,54 @@ fn row_line(row: &Snapshot, growth: Option<&Finding>) -> String {
 
 /// The sentence of a finding.
 pub(super) fn finding_line(finding: &Finding) -> String {
-    let who = format!("{} (pid {})", escape(&finding.comm), finding.pid);
+    let who = subject(finding);
     if finding.state == FindingState::Resolved {
         return format!("RESOLVED {} {who}: {}", finding.rule, ended(finding));
     }
     let verb = if finding.state == FindingState::Open { "FINDING" } else { "UPDATE" };
-    let [low, high] = finding.rate_interval;
     let mut since = finding.since.to_string();
     since.truncate("2026-01-17T10:30:00".len());
     format!(
-        "{verb} [{}] {} {who}: {} grows by {}/min (95 %: {} to {}) since {since}Z",
+        "{verb} [{}] {} {who}: {} since {since}Z",
         finding.severity,
         finding.rule,
-        finding.resource,
-        bytes_f(finding.rate_per_min),
-        bytes_f(low),
-        bytes_f(high),
+        what_happens(finding)
     )
 }
 
+/// Whom a finding is about.
+fn subject(finding: &Finding) -> String {
+    match (finding.pid, &finding.comm, &finding.component) {
+        (Some(pid), comm, _) => {
+            format!("{} (pid {pid})", escape(comm.as_deref().unwrap_or_default()))
+        }
+        (None, _, Some(component)) => escape(component),
+        (None, _, None) => "this host".to_owned(),
+    }
+}
+
+fn what_happens(finding: &Finding) -> String {
+    let Some(rate) = finding.rate_per_min else {
+        let texts = finding.evidence.iter().map(|evidence| evidence.text.as_str());
+        return format!("{}: {}", finding.resource, texts.collect::<Vec<_>>().join(", "));
+    };
+    let interval = finding.rate_interval.map_or(String::new(), |[low, high]| {
+        format!(" (95 %: {} to {})", amount(finding, low), amount(finding, high))
+    });
+    format!("{} grows by {}/min{interval}", finding.resource, amount(finding, rate))
+}
+
+/// An amount of what a finding counts.
+fn amount(finding: &Finding, value: f64) -> String {
+    if finding.rate_unit == Some("bytes") { bytes_f(value) } else { format!("{value:.1}") }
+}
+
 fn ended(finding: &Finding) -> &'static str {
-    if finding.verdict == "stopped" { "growth stopped" } else { "the process ended" }
+    match finding.verdict {
+        FindingVerdict::Stopped => "growth stopped",
+        FindingVerdict::Threshold => "no longer so",
+        _ => "the process ended",
+    }
 }
 
 fn summary_lines(summary: &Summary) -> String {
