@@ -85,6 +85,7 @@ impl Reader {
             Request::Space { pid } => self.space(*pid),
             Request::Table { pid } => self.table(*pid),
             Request::Ended { pids } => self.ended(pids),
+            &Request::Access { pid, begin } => self.access(pid, begin),
             Request::Host => self.host(),
         }
     }
@@ -111,6 +112,13 @@ impl Reader {
         });
         reading.cost_ns = clock::thread_cpu_ns() - before_ns;
         self.batch.push(Input::Table(Box::new(reading)));
+    }
+
+    fn access(&mut self, pid: u32, begin: bool) {
+        match self.proc.read_access(pid, begin, &mut self.scratch) {
+            Ok(reading) => self.batch.extend(reading.map(Input::Access)),
+            Err(error) => tracing::debug!("{error}"),
+        }
     }
 
     /// Tells of those that are still there: zombies, and new processes with the pid of an old one.

@@ -1,5 +1,6 @@
 //! What the command line asks for, one module each, and the statuses they end with.
 
+mod leak_check;
 mod replay;
 mod seeding;
 mod watch;
@@ -58,6 +59,7 @@ pub fn run(cli: Cli) -> Result<u8> {
             writeln!(std::io::stdout(), "{:#}", crate::output::schema())?;
             Ok(0)
         }
+        Some(Action::LeakCheck { from }) => leak_check::leak_check(from, cli.fail_on),
         Some(Action::ExecGate { argv }) => {
             let (status, message) = exec_gate(argv)?;
             Err(Refusal::new(status, message).into())

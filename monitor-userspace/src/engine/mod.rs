@@ -5,7 +5,10 @@
 mod budget;
 mod checks;
 mod events;
+mod findings;
 mod host;
+mod limits;
+mod looks;
 mod readings;
 mod report;
 mod requests;
@@ -16,6 +19,8 @@ mod snapshot;
 mod tests;
 mod zombies;
 
+pub use findings::{Subject, growth_finding};
+pub use limits::Limit;
 use regex::Regex;
 pub use requests::Request;
 use rustc_hash::FxHashMap;
@@ -73,6 +78,7 @@ pub struct Engine {
     stack: Option<(u32, Box<[u64]>)>,
     zombies: zombies::Zombies,
     growths: FxHashMap<u32, Growths>,
+    looks: looks::Looks,
     dead: FxHashMap<u32, Dead>,
     requests: requests::Schedule,
     counts: Counts,
@@ -125,6 +131,7 @@ impl Engine {
             stack: None,
             zombies: zombies::Zombies::default(),
             growths: FxHashMap::default(),
+            looks: looks::Looks::default(),
             dead: FxHashMap::default(),
             requests: requests::Schedule::new(facts.started_ns),
             counts: Counts::default(),
@@ -167,6 +174,7 @@ impl Engine {
             Input::Reconcile(reading) => self.on_reconcile(reading),
             Input::Table(reading) => self.on_table(reading),
             Input::Host(reading) => self.on_host(reading),
+            Input::Access(reading) => self.on_access(reading),
             Input::SelfReading(reading) => self.own = Some(*reading),
             Input::CommandExit(exit) => self.command_status = Some(exit.status),
             Input::Tick { now_ns } => self.on_tick(*now_ns, out),

@@ -1,11 +1,11 @@
 //! What was read of the host, applied to the inventory and to the series.
 
-use super::{Engine, requests::next_look_ns};
+use super::{Engine, requests::next_look_ns, snapshot::connections};
 use crate::{
-    event::{Privilege, ProcReading, Reconcile, TICK_NS},
-    inventory::{Space, SpaceKey},
+    event::{DescriptorKind, MappingClass, Privilege, ProcReading, Reconcile, TICK_NS},
+    inventory::{Process, Space, SpaceKey},
     output::Output,
-    rule::Sample,
+    rule::{Sample, Signal, Values},
 };
 
 /// State letter of a reading that found no process: it is gone.
@@ -18,6 +18,15 @@ const QUIET_NS: u64 = 200_000_000;
 /// How often an unusable reading of a space that waits to be known is repeated at once; after
 /// that on every tick.
 const AT_ONCE: u8 = 8;
+
+/// Signals that are the number of descriptors of one kind.
+const KINDS: [(Signal, DescriptorKind); 5] = [
+    (Signal::Pipes, DescriptorKind::Pipe),
+    (Signal::Eventfds, DescriptorKind::Eventfd),
+    (Signal::Sockets, DescriptorKind::Socket),
+    (Signal::Timerfds, DescriptorKind::Timerfd),
+    (Signal::Memfds, DescriptorKind::Memfd),
+];
 
 impl Engine {
     pub(super) fn on_proc(&mut self, reading: &ProcReading, out: &mut dyn FnMut(Output<'_>)) {
@@ -140,25 +149,47 @@ impl Engine {
 
     /// Feeds the series of a process and reports what came of it.
     fn sample(&mut self, reading: &ProcReading, out: &mut dyn FnMut(Output<'_>)) {
-        let pid = reading.process.pid;
-        let Some(process) = self.table.get(pid) else { return };
-        let space = self.table.space_of(pid).filter(|space| {
+        let Some(process) = self.table.get(reading.process.pid) else { return };
+        let load = process.cpu_percent.unwrap_or(0.0);
+        let (id, values) = (process.id, self.values_of(process, reading));
+        self.observe_growth(id, &Sample { at_ns: reading.at_ns, load, values }, out);
+    }
+
+    /// What a process holds, as far as it is known to be right.
+    fn values_of(&self, process: &Process, reading: &ProcReading) -> Values {
+        let pid = process.id.pid;
+        let is_trusted = |is_exact| {
             // Without events the last reading is all there is.
-            space.is_exact() || self.facts.privilege == Privilege::ProcOnly
-        });
-        let totals = space.and_then(Space::totals);
-        let kept = process.reading.as_deref();
-        let swap_bytes = kept.and_then(|kept| kept.detail).map_or(0, |detail| detail.swap_bytes);
-        // Pages the program has freed and the kernel has not taken yet are not held.
-        let lazyfree_bytes =
-            kept.and_then(|kept| kept.rollup).map_or(0, |rollup| rollup.lazyfree_bytes);
-        let sample = Sample {
-            at_ns: reading.at_ns,
-            load: process.cpu_percent.unwrap_or(0.0),
-            totals,
-            touched_bytes: reading.rss_anon_bytes.saturating_sub(lazyfree_bytes) + swap_bytes,
+            is_exact || self.facts.privilege == Privilege::ProcOnly
         };
-        self.observe_growth(process.id, &sample, out);
+        let space = self.table.space_of(pid).filter(|space| is_trusted(space.is_exact()));
+        let totals = space.and_then(Space::totals);
+        let table = self.tables.of(pid).filter(|table| is_trusted(table.is_exact()));
+        let counts = table.and_then(|_| self.tables.counts(pid));
+        let mut values = Values::default();
+        let held = |class| totals.map(|totals| totals.get(class));
+        values.set(Signal::Heap, held(MappingClass::Heap));
+        values.set(Signal::Anon, held(MappingClass::Anonymous));
+        values.set(Signal::Shared, held(MappingClass::Shared));
+        values.set(Signal::Touched, Some(touched_bytes(process, reading)));
+        let segments = space.and_then(Space::segments);
+        values.set(Signal::Segments, segments.map(|segments| segments as u64));
+        if let Some(counts) = counts {
+            for (signal, kind) in KINDS {
+                values.set(signal, Some(counts.get(kind)));
+            }
+            let files = counts.knows_files.then(|| counts.get(DescriptorKind::File));
+            values.set(Signal::Files, files);
+            values.set(Signal::Descriptors, files.map(|_| counts.by_kind.iter().sum()));
+            values.set(Signal::CloseWait, Some(connections(&counts).close_wait));
+            values.set(Signal::EpollWatches, Some(counts.epoll_watches));
+            values.set(Signal::InotifyWatches, Some(counts.inotify_watches));
+        }
+        values.set(Signal::Timers, process.timers.count(reading.at_ns));
+        values.set(Signal::Threads, Some(reading.threads.into()));
+        values.set(Signal::Children, Some(self.table.children_of(pid).into()));
+        values.set(Signal::Zombies, Some(self.zombies.of(pid)));
+        values
     }
 
     pub(super) fn on_reconcile(&mut self, reading: &Reconcile) {
@@ -184,4 +215,13 @@ impl Engine {
             self.seed_if_named(reading.process.pid, reading.t1_ns);
         }
     }
+}
+
+/// Anonymous memory that is held: resident or swapped out. Pages that the program has freed and the
+/// kernel has not taken yet are not.
+fn touched_bytes(process: &Process, reading: &ProcReading) -> u64 {
+    let kept = process.reading.as_deref();
+    let swap = kept.and_then(|kept| kept.detail).map_or(0, |detail| detail.swap_bytes);
+    let freed = kept.and_then(|kept| kept.rollup).map_or(0, |rollup| rollup.lazyfree_bytes);
+    reading.rss_anon_bytes.saturating_sub(freed) + swap
 }

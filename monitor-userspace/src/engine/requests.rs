@@ -56,6 +56,13 @@ pub enum Request {
         /// Which.
         pids: Vec<u32>,
     },
+    /// Take the marks of accessed pages away, or count those that are back.
+    Access {
+        /// Whose.
+        pid: u32,
+        /// Whether to take them away.
+        begin: bool,
+    },
     /// Look at the host's memory and at the agent itself.
     Host,
 }
@@ -127,6 +134,10 @@ impl Schedule {
         self.pending.push(Request::Table { pid });
     }
 
+    pub(super) fn ask_access(&mut self, pid: u32, begin: bool) {
+        self.pending.push(Request::Access { pid, begin });
+    }
+
     pub(super) fn spend(&mut self, cost_ns: u64) {
         self.allowance_ns = self.allowance_ns.saturating_sub_unsigned(cost_ns);
     }
@@ -159,6 +170,7 @@ impl Engine {
             self.requests.next_scan_ns = now_ns + scan_every;
             self.requests.pending.push(Request::Scan { known: pids.clone() });
         }
+        self.schedule_looks(now_ns, &pids);
         let mut checks = 0;
         for pid in pids {
             self.schedule_look(pid, now_ns);
@@ -202,7 +214,8 @@ impl Engine {
     fn schedule_look(&mut self, pid: u32, now_ns: u64) {
         let is_swapping =
             self.host.as_ref().is_some_and(|host| host.swap_free_bytes < host.swap_total_bytes);
-        let is_suspect = self.growths.get(&pid).is_some_and(|growths| growths.open().is_some());
+        let is_suspect =
+            self.growths.get(&pid).is_some_and(|growths| growths.open().next().is_some());
         let Some(process) = self.table.get_mut(pid) else { return };
         if now_ns < process.due_ns {
             return;

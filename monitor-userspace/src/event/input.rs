@@ -43,6 +43,8 @@ pub enum Input {
     Table(Box<TableReading>),
     /// One look at the host.
     Host(Box<HostReading>),
+    /// One look at what of a process's memory was accessed.
+    Access(AccessReading),
     /// One look at the agent itself.
     SelfReading(SelfReading),
     /// The command started with `--` ended.
@@ -394,6 +396,21 @@ pub struct HostReading {
     pub tmpfs_bytes: u64,
     /// System V segments of the agent's IPC namespace, by id.
     pub segments: Vec<SysvSegment>,
+}
+
+/// One look at the accessed pages of a process's anonymous memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessReading {
+    /// Whose.
+    pub process: ProcessId,
+    /// When, in nanoseconds since boot.
+    pub at_ns: u64,
+    /// Whether the marks were taken away; else those that are back were counted.
+    pub begins: bool,
+    /// Resident anonymous memory, in bytes.
+    pub held_bytes: u64,
+    /// What of it was accessed since the marks were taken away, in bytes.
+    pub touched_bytes: u64,
 }
 
 /// One look at the agent itself.

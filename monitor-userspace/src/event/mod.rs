@@ -7,9 +7,9 @@ mod recording;
 
 pub use decode::{DecodeError, decode};
 pub use input::{
-    CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail, ProcIdentity,
-    ProcReading, ProcRollup, ProcessId, ReadDescriptor, ReadRange, ReadSocket, Reconcile,
-    SelfReading, StackChoice, Start, SysvSegment, TICK_NS, TableReading,
+    AccessReading, CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail,
+    ProcIdentity, ProcReading, ProcRollup, ProcessId, ReadDescriptor, ReadRange, ReadSocket,
+    Reconcile, SelfReading, StackChoice, Start, SysvSegment, TICK_NS, TableReading,
 };
 pub use monitor_common::Family;
 pub use monitor_common::record::{EventKind, FileKind, OpenSet, SocketFacts};

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{DecodeError, Input, decode};
 
 /// First bytes of a recording. The number changes with any payload.
-pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 3\n";
+pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 4\n";
 
 /// No honest frame is larger: a process of 65,530 mappings takes 2 MiB.
 const MAX_FRAME_BYTES: u32 = 64 << 20;
@@ -30,6 +30,8 @@ const TICK: u8 = 8;
 const STOP: u8 = 9;
 const CLOSING: u8 = 10;
 const TABLE: u8 = 11;
+// 12 and 13 are those of cgroups and counters.
+const ACCESS: u8 = 14;
 
 /// Why a recording cannot be read on.
 #[derive(Debug, Error)]
@@ -92,6 +94,7 @@ impl<W: Write> RecordingWriter<W> {
             Input::Reconcile(reading) => self.encode(RECONCILE, reading),
             Input::Table(reading) => self.encode(TABLE, reading),
             Input::Host(reading) => self.encode(HOST, reading),
+            Input::Access(reading) => self.encode(ACCESS, reading),
             Input::SelfReading(reading) => self.encode(SELF, reading),
             Input::CommandExit(exit) => self.encode(COMMAND_EXIT, exit),
             Input::Tick { now_ns } => self.encode(TICK, now_ns),
@@ -177,6 +180,7 @@ fn parse(kind: u8, payload: &[u8], offset: u64) -> Result<Input, RecordingError>
         RECONCILE => Input::Reconcile(typed(payload, offset)?),
         TABLE => Input::Table(typed(payload, offset)?),
         HOST => Input::Host(typed(payload, offset)?),
+        ACCESS => Input::Access(typed(payload, offset)?),
         SELF => Input::SelfReading(typed(payload, offset)?),
         COMMAND_EXIT => Input::CommandExit(typed(payload, offset)?),
         TICK => Input::Tick { now_ns: typed(payload, offset)? },

@@ -1,8 +1,10 @@
 //! Rules and the life of their findings. Pure.
 //!
-//! Until rules are data, there is one rule: memory of a process that climbs and does not come
-//! back, named after where it climbs.
+//! Growth rules: what a process holds climbs and does not come back, named after what climbs.
 
 mod growth;
+mod signal;
+mod watched;
 
 pub use growth::{Change, Growths, Report, Sample};
+pub use signal::{Cause, Quanta, Signal, Values};

@@ -2,6 +2,7 @@
 //! a host is the agent's largest own cost. Names and command lines are any process's to choose, so
 //! they are bytes until they have been found, and text only afterwards.
 
+mod access;
 mod cgroup;
 mod identity;
 mod links;
