@@ -1,9 +1,12 @@
 //! What was read of the host, applied to the inventory and to the series.
 
-use super::{Engine, requests::next_look_ns};
+use super::{
+    Engine,
+    requests::{next_identity_ns, next_look_ns},
+};
 use crate::{
     event::{Privilege, ProcReading, Reconcile, TICK_NS},
-    inventory::{Space, SpaceKey},
+    inventory::{Space, SpaceKey, Work},
     output::Output,
     rule::Sample,
 };
@@ -18,6 +21,12 @@ const QUIET_NS: u64 = 200_000_000;
 /// How often an unusable reading of a space that waits to be known is repeated at once; after
 /// that on every tick.
 const AT_ONCE: u8 = 8;
+
+/// What a process has done so far, as a look shows it.
+fn work(reading: &ProcReading, accepted: Option<u64>) -> Work {
+    let &ProcReading { at_ns, cpu_ticks, read_bytes, .. } = reading;
+    Work { at_ns, cpu_ticks, accepted, read_bytes }
+}
 
 impl Engine {
     pub(super) fn on_proc(&mut self, reading: &ProcReading, out: &mut dyn FnMut(Output<'_>)) {
@@ -82,11 +91,18 @@ impl Engine {
         process.due_ns = next_look_ns(reading.at_ns, process.idle_rounds);
         let mut kept = Box::new(reading.clone());
         let mut is_unseen = false;
-        if let Some(identity) = kept.identity.take() {
+        if let Some(mut identity) = kept.identity.take() {
             is_unseen = identity.is_32bit;
+            process.component = identity.component.take().map(|it| self.components.intern(*it));
             process.identity = Some(identity.into());
             process.wants_identity = false;
+            process.identity_due_ns = next_identity_ns(reading.at_ns);
         }
+        let events = self.sees_accepts && !is_unseen;
+        process.accepted = process.accepted.or(Some(0)).filter(|_| events);
+        let before = last.as_deref().map(|last| work(last, process.accepted_before));
+        process.load = before.and_then(|before| work(reading, process.accepted).since(before));
+        process.accepted_before = process.accepted;
         if let Some(last) = last {
             let passed_ns = reading.at_ns.saturating_sub(last.at_ns);
             if passed_ns > 0 {
@@ -96,6 +112,7 @@ impl Engine {
             // What is read less often stays as last read.
             kept.detail = kept.detail.or(last.detail);
             kept.rollup = kept.rollup.or(last.rollup);
+            kept.limits = kept.limits.or(last.limits);
         }
         process.reading = Some(kept);
         if is_unseen {
@@ -152,13 +169,31 @@ impl Engine {
         // Pages the program has freed and the kernel has not taken yet are not held.
         let lazyfree_bytes =
             kept.and_then(|kept| kept.rollup).map_or(0, |rollup| rollup.lazyfree_bytes);
+        let own_shmem_bytes =
+            self.table.space_of(pid).map_or(0, |space| self.own_segment_bytes(space));
         let sample = Sample {
             at_ns: reading.at_ns,
             load: process.cpu_percent.unwrap_or(0.0),
             totals,
-            touched_bytes: reading.rss_anon_bytes.saturating_sub(lazyfree_bytes) + swap_bytes,
+            touched_bytes: reading.rss_anon_bytes.saturating_sub(lazyfree_bytes)
+                + swap_bytes
+                + own_shmem_bytes,
         };
         self.observe_growth(process.id, &sample, out);
+    }
+
+    /// Memory of the System V segments that only this space has attached, resident or swapped out.
+    /// Of other shared memory /proc does not tell how much of it nobody else has mapped, short of a
+    /// walk over every page.
+    pub(super) fn own_segment_bytes(&self, space: &Space) -> u64 {
+        let Some(host) = self.host.as_ref() else { return 0 };
+        let own: Vec<_> = host.segments.iter().filter(|it| it.attached == 1).collect();
+        if own.is_empty() {
+            return 0;
+        }
+        let ids = space.segment_ids();
+        let own = own.into_iter().filter(|segment| ids.contains(&segment.id));
+        own.map(|segment| segment.rss_bytes + segment.swap_bytes).sum()
     }
 
     pub(super) fn on_reconcile(&mut self, reading: &Reconcile) {

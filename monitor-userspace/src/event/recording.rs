@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{DecodeError, Input, decode};
 
 /// First bytes of a recording. The number changes with any payload.
-pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 3\n";
+pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 4\n";
 
 /// No honest frame is larger: a process of 65,530 mappings takes 2 MiB.
 const MAX_FRAME_BYTES: u32 = 64 << 20;
@@ -30,6 +30,7 @@ const TICK: u8 = 8;
 const STOP: u8 = 9;
 const CLOSING: u8 = 10;
 const TABLE: u8 = 11;
+const CGROUP: u8 = 12;
 
 /// Why a recording cannot be read on.
 #[derive(Debug, Error)]
@@ -92,6 +93,7 @@ impl<W: Write> RecordingWriter<W> {
             Input::Reconcile(reading) => self.encode(RECONCILE, reading),
             Input::Table(reading) => self.encode(TABLE, reading),
             Input::Host(reading) => self.encode(HOST, reading),
+            Input::Cgroup(reading) => self.encode(CGROUP, reading),
             Input::SelfReading(reading) => self.encode(SELF, reading),
             Input::CommandExit(exit) => self.encode(COMMAND_EXIT, exit),
             Input::Tick { now_ns } => self.encode(TICK, now_ns),
@@ -177,6 +179,7 @@ fn parse(kind: u8, payload: &[u8], offset: u64) -> Result<Input, RecordingError>
         RECONCILE => Input::Reconcile(typed(payload, offset)?),
         TABLE => Input::Table(typed(payload, offset)?),
         HOST => Input::Host(typed(payload, offset)?),
+        CGROUP => Input::Cgroup(typed(payload, offset)?),
         SELF => Input::SelfReading(typed(payload, offset)?),
         COMMAND_EXIT => Input::CommandExit(typed(payload, offset)?),
         TICK => Input::Tick { now_ns: typed(payload, offset)? },
