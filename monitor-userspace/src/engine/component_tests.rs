@@ -171,6 +171,18 @@ fn without_their_probes_accepted_connections_are_unknown() {
 }
 
 #[test]
+fn of_a_32_bit_program_accepted_connections_are_unknown() {
+    let mut world = World::all();
+    world.engine.sees_accepts = true;
+    world.exec(1.0, 7, 7, "x");
+    world.work(2.0, 7, 1, Some(ProcIdentity { is_32bit: true, ..ProcIdentity::default() }));
+    world.accept(3.0, 7, 9);
+    world.work(4.0, 7, 2, None);
+    let process = world.engine.table.get(7).unwrap();
+    assert_eq!(process.load.map(|load| (load.cpu_ms, load.accepted)), Some((10, None)));
+}
+
+#[test]
 fn segments_that_nobody_else_attaches_are_touched_memory() {
     let segment = |id: i32, attached: u64| SysvSegment {
         id,

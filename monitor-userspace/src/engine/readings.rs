@@ -98,8 +98,9 @@ impl Engine {
             process.wants_identity = false;
             process.identity_due_ns = next_identity_ns(reading.at_ns);
         }
-        let events = self.sees_accepts && !is_unseen;
-        process.accepted = process.accepted.or(Some(0)).filter(|_| events);
+        let is_32bit = process.identity.as_ref().is_some_and(|identity| identity.is_32bit);
+        let is_told = self.sees_accepts && !is_32bit;
+        process.accepted = process.accepted.or(Some(0)).filter(|_| is_told);
         let before = last.as_deref().map(|last| work(last, process.accepted_before));
         process.load = before.and_then(|before| work(reading, process.accepted).since(before));
         process.accepted_before = process.accepted;

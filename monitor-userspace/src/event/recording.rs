@@ -216,7 +216,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{MappingClass, ProcReading, ReadRange, Reconcile};
+    use crate::event::{
+        CgroupReading, MappingClass, MemoryLimit, ProcReading, ReadRange, Reconcile,
+    };
 
     fn recorded(inputs: &[Input]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -244,9 +246,12 @@ mod tests {
             found: true,
             ..Default::default()
         };
+        let limit = MemoryLimit { path: "/a".into(), limit_bytes: 5, ..Default::default() };
+        let cgroup = CgroupReading { memory_max: Some(limit), ..Default::default() };
         vec![
             Input::Proc(Box::new(reading)),
             Input::Reconcile(Box::new(space)),
+            Input::Cgroup(Box::new(cgroup)),
             Input::Tick { now_ns: 7 },
             Input::Stop { now_ns: u64::MAX },
         ]
@@ -261,7 +266,7 @@ mod tests {
     fn a_cut_recording_reads_up_to_the_cut() {
         let whole = recorded(&some_inputs());
         let mut reader = RecordingReader::new(&whole[..whole.len() - 1]).unwrap();
-        for input in &some_inputs()[..3] {
+        for input in &some_inputs()[..4] {
             assert_eq!(reader.next_input().unwrap().as_ref(), Some(input));
         }
         assert!(matches!(reader.next_input(), Err(RecordingError::Cut { .. })));

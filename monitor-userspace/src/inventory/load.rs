@@ -22,7 +22,7 @@ pub struct Work {
     pub at_ns: u64,
     /// CPU time since the process started, in clock ticks.
     pub cpu_ticks: u64,
-    /// Connections accepted since the process is followed.
+    /// Connections accepted since the first look.
     pub accepted: Option<u64>,
     /// Bytes read since the process started.
     pub read_bytes: Option<u64>,

@@ -37,7 +37,7 @@ pub struct Process {
     pub cpu_percent: Option<f64>,
     /// What it did between the last two looks.
     pub load: Option<Load>,
-    /// Connections it accepted since it is followed; `None` where no event tells of them.
+    /// Connections it accepted since the first look at it; `None` where no event tells of them.
     pub accepted: Option<u64>,
     /// [`Self::accepted`] at the last look.
     pub accepted_before: Option<u64>,

@@ -222,7 +222,7 @@ pub struct Snapshot {
 pub struct LoadLine {
     /// CPU time since it started, user and system, in milliseconds.
     pub cpu_ms: u64,
-    /// Connections accepted since it is watched, where events tell of them.
+    /// Connections accepted since the first look at it, where events tell of them.
     pub accepted: Option<u64>,
     /// Bytes that read(2) and its like gave it since it started, of files and sockets alike. What
     /// recv(2) and its like gave is not among them: the kernel counts it nowhere.
