@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -97,6 +99,61 @@ fn a_component_is_what_its_cgroup_says() {
     agent.wait_for_line(MINUTE, "what the readings cost", |line| {
         line["type"] == "stats" && line["reading_cpu_percent"].as_f64() > Some(0.0)
     });
+    let _run = agent.interrupt().expect_success();
+}
+
+#[test]
+fn a_component_tells_of_those_that_were_killed_for_want_of_memory() {
+    require!(root, "gcc");
+    if is_skipped(Limited::is_lacking()) {
+        return;
+    }
+    let group = Limited::make(ANON / 2, TASKS);
+    let survivor = group.start(&["cat"]);
+    let pid = survivor.pid().to_string();
+    let agent = Agent::start(["--pid", &pid, "--interval", "1s", "--events", "none"]);
+    let of_group = |line: &Value| line["component"] == "limited.service";
+    agent.wait_for_line(MINUTE, "the component before", |line| {
+        line["type"] == "component" && of_group(line) && line["oom_kills"] == 0
+    });
+    let file = format!("/dev/shm/memwatch-component-{}", std::process::id());
+    let hoard = compile("hoard");
+    let arguments = [hoard.to_str().unwrap(), &file, &(ANON / MIB).to_string(), "1", "1"];
+    let mut hoard = group.start(&arguments);
+    hoard.go();
+    let status = hoard.wait(MINUTE);
+    assert_eq!(status.signal(), Some(9), "the kernel killed it");
+    // The component is idle, so that it is looked at every half minute only.
+    let line = agent.wait_for_line(MINUTE, "the component after", |line| {
+        line["type"] == "component" && of_group(line) && line["oom_kills"].as_u64() > Some(0)
+    });
+    let file = if group.is_v2() { "memory.events" } else { "memory.oom_control" };
+    assert_eq!(line["oom_kills"], group.number(file, Some("oom_kill")), "{line}");
+    let _run = agent.interrupt().expect_success();
+}
+
+#[test]
+fn accepted_connections_are_a_load() {
+    require!(root);
+    let own = std::process::id();
+    let agent = Agent::start(["--pid", &own.to_string(), "--interval", "1s", "--events", "none"]);
+    let wait_for = |accepted: u64| {
+        agent.wait_for_line(MINUTE, "the load", |line| {
+            line["type"] == "snapshot" && line["pid"] == own && line["load"]["accepted"] == accepted
+        })
+    };
+    let before = wait_for(0);
+    let inet = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let clients = (0..20).map(|_| {
+        let client = TcpStream::connect(inet.local_addr().unwrap()).unwrap();
+        (client, inet.accept().unwrap())
+    });
+    let clients: Vec<_> = clients.collect();
+    inet.set_nonblocking(true).unwrap();
+    assert!(inet.accept().is_err(), "one that fails is none");
+    let after = wait_for(20);
+    assert!(after["load"]["cpu_ms"].as_u64() >= before["load"]["cpu_ms"].as_u64());
+    drop(clients);
     let _run = agent.interrupt().expect_success();
 }
 
