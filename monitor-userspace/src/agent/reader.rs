@@ -11,7 +11,7 @@ use super::mail::{Mail, Post};
 use crate::{
     engine::Request,
     event::{Input, ProcReading, ProcessId, ReadDescriptor, Reconcile, TableReading},
-    host::{Proc, Scratch, SelfMeter, Want, clock},
+    host::{Cgroups, Proc, Scratch, SelfMeter, Want, clock},
     kernel::TablePass,
 };
 
@@ -31,6 +31,7 @@ pub(super) fn spawn(post: Post, pass: Option<TablePass>) -> Result<SyncSender<Ve
     let reader = Reader {
         proc: Proc::default(),
         scratch: Scratch::default(),
+        cgroups: Cgroups::find(&Proc::default()),
         pass,
         meter: SelfMeter::new(&Proc::default(), clock::boot_ns()),
         metered_ns: clock::boot_ns(),
@@ -47,6 +48,7 @@ pub(super) fn spawn(post: Post, pass: Option<TablePass>) -> Result<SyncSender<Ve
 struct Reader {
     proc: Proc,
     scratch: Scratch,
+    cgroups: Cgroups,
     pass: Option<TablePass>,
     meter: SelfMeter,
     metered_ns: u64,
@@ -87,6 +89,10 @@ impl Reader {
             Request::Ended { pids } => self.ended(pids),
             &Request::Access { pid, begin } => self.access(pid, begin),
             Request::Host => self.host(),
+            Request::Cgroups { places } => {
+                let readings = self.cgroups.read(places).into_iter().map(Box::new);
+                self.batch.extend(readings.map(Input::Cgroup));
+            }
         }
     }
 

@@ -46,7 +46,9 @@ enum State {
     Quiet,
     /// Few series ever are.
     Open(Box<Episode>),
-    Stopped { plateau: f64 },
+    Stopped {
+        plateau: f64,
+    },
 }
 
 impl GrowthTracker {

@@ -87,11 +87,10 @@ impl Engine {
         state: FindingState,
     ) -> Option<Finding> {
         let process = self.table.get(pid)?;
-        let identity = process.identity.as_deref();
         let subject = Subject {
             id: process.id,
             comm: &process.comm,
-            component: identity.and_then(|it| it.container.clone().or_else(|| it.unit.clone())),
+            component: process.component.as_ref().map(|place| place.name.clone()),
         };
         let limits = self.limits_of(pid, report.rated);
         Some(growth_finding(&subject, self.clock, at_ns, report, state, limits))

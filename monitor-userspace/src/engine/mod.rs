@@ -4,6 +4,7 @@
 
 mod budget;
 mod checks;
+mod components;
 mod events;
 mod findings;
 mod host;
@@ -83,6 +84,9 @@ pub struct Engine {
     requests: requests::Schedule,
     counts: Counts,
     host: Option<crate::event::HostReading>,
+    components: components::Components,
+    /// Whether events tell of accepted connections.
+    sees_accepts: bool,
     own: Option<SelfReading>,
     /// Whether the command of `--` runs: until then its process is a copy of the agent at a gate.
     is_command_started: bool,
@@ -136,6 +140,8 @@ impl Engine {
             requests: requests::Schedule::new(facts.started_ns),
             counts: Counts::default(),
             host: None,
+            components: components::Components::default(),
+            sees_accepts: scope::sees_accepts(&facts),
             own: None,
             is_command_started: false,
             command_status: None,
@@ -175,6 +181,7 @@ impl Engine {
             Input::Table(reading) => self.on_table(reading),
             Input::Host(reading) => self.on_host(reading),
             Input::Access(reading) => self.on_access(reading),
+            Input::Cgroup(reading) => self.on_cgroup(reading),
             Input::SelfReading(reading) => self.own = Some(*reading),
             Input::CommandExit(exit) => self.command_status = Some(exit.status),
             Input::Tick { now_ns } => self.on_tick(*now_ns, out),

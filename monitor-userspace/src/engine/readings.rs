@@ -1,9 +1,13 @@
 //! What was read of the host, applied to the inventory and to the series.
 
-use super::{Engine, requests::next_look_ns, snapshot::connections};
+use super::{
+    Engine,
+    requests::{next_identity_ns, next_look_ns},
+    snapshot::connections,
+};
 use crate::{
     event::{DescriptorKind, MappingClass, Privilege, ProcReading, Reconcile, TICK_NS},
-    inventory::{Process, Space, SpaceKey},
+    inventory::{Process, Space, SpaceKey, Work},
     output::Output,
     rule::{Sample, Signal, Values},
 };
@@ -27,6 +31,12 @@ const KINDS: [(Signal, DescriptorKind); 5] = [
     (Signal::Timerfds, DescriptorKind::Timerfd),
     (Signal::Memfds, DescriptorKind::Memfd),
 ];
+
+/// What a process has done so far, as a look shows it.
+fn work(reading: &ProcReading, accepted: Option<u64>) -> Work {
+    let &ProcReading { at_ns, cpu_ticks, read_bytes, .. } = reading;
+    Work { at_ns, cpu_ticks, accepted, read_bytes }
+}
 
 impl Engine {
     pub(super) fn on_proc(&mut self, reading: &ProcReading, out: &mut dyn FnMut(Output<'_>)) {
@@ -91,11 +101,19 @@ impl Engine {
         process.due_ns = next_look_ns(reading.at_ns, process.idle_rounds);
         let mut kept = Box::new(reading.clone());
         let mut is_unseen = false;
-        if let Some(identity) = kept.identity.take() {
+        if let Some(mut identity) = kept.identity.take() {
             is_unseen = identity.is_32bit;
+            process.component = identity.component.take().map(|it| self.components.intern(*it));
             process.identity = Some(identity.into());
             process.wants_identity = false;
+            process.identity_due_ns = next_identity_ns(reading.at_ns);
         }
+        let is_32bit = process.identity.as_ref().is_some_and(|identity| identity.is_32bit);
+        let is_told = self.sees_accepts && !is_32bit;
+        process.accepted = process.accepted.or(Some(0)).filter(|_| is_told);
+        let before = last.as_deref().map(|last| work(last, process.accepted_before));
+        process.load = before.and_then(|before| work(reading, process.accepted).since(before));
+        process.accepted_before = process.accepted;
         if let Some(last) = last {
             let passed_ns = reading.at_ns.saturating_sub(last.at_ns);
             if passed_ns > 0 {
@@ -105,6 +123,7 @@ impl Engine {
             // What is read less often stays as last read.
             kept.detail = kept.detail.or(last.detail);
             kept.rollup = kept.rollup.or(last.rollup);
+            kept.limits = kept.limits.or(last.limits);
         }
         process.reading = Some(kept);
         if is_unseen {
@@ -171,7 +190,8 @@ impl Engine {
         values.set(Signal::Heap, held(MappingClass::Heap));
         values.set(Signal::Anon, held(MappingClass::Anonymous));
         values.set(Signal::Shared, held(MappingClass::Shared));
-        values.set(Signal::Touched, Some(touched_bytes(process, reading)));
+        let own = self.table.space_of(pid).map_or(0, |space| self.own_segment_bytes(space));
+        values.set(Signal::Touched, Some(touched_bytes(process, reading) + own));
         let segments = space.and_then(Space::segments);
         values.set(Signal::Segments, segments.map(|segments| segments as u64));
         if let Some(counts) = counts {
@@ -190,6 +210,20 @@ impl Engine {
         values.set(Signal::Children, Some(self.table.children_of(pid).into()));
         values.set(Signal::Zombies, Some(self.zombies.of(pid)));
         values
+    }
+
+    /// Memory of the System V segments that only this space has attached, resident or swapped out.
+    /// Of other shared memory /proc does not tell how much of it nobody else has mapped, short of a
+    /// walk over every page.
+    pub(super) fn own_segment_bytes(&self, space: &Space) -> u64 {
+        let Some(host) = self.host.as_ref() else { return 0 };
+        let own: Vec<_> = host.segments.iter().filter(|it| it.attached == 1).collect();
+        if own.is_empty() {
+            return 0;
+        }
+        let ids = space.segment_ids();
+        let own = own.into_iter().filter(|segment| ids.contains(&segment.id));
+        own.map(|segment| segment.rss_bytes + segment.swap_bytes).sum()
     }
 
     pub(super) fn on_reconcile(&mut self, reading: &Reconcile) {

@@ -17,6 +17,7 @@ impl Engine {
             open_findings: self.open_findings(FindingState::Updated),
             stats: self.stats(),
             host: self.host_snapshot(),
+            components: self.component_snapshots(),
         }
     }
 
@@ -61,6 +62,7 @@ impl Engine {
             agent_rss_anon_bytes: self.own.map(|own| own.rss_anon_bytes),
             agent_kernel_bytes: self.own.map(|own| own.kernel_bytes),
             agent_cpu_percent: self.own.map(|own| own.cpu_percent),
+            reading_cpu_percent: self.own.map(|own| own.reading_cpu_percent),
         }
     }
 }

@@ -30,8 +30,8 @@ const TICK: u8 = 8;
 const STOP: u8 = 9;
 const CLOSING: u8 = 10;
 const TABLE: u8 = 11;
-// 12 and 13 are those of cgroups and counters.
-const ACCESS: u8 = 14;
+const CGROUP: u8 = 12;
+const ACCESS: u8 = 13;
 
 /// Why a recording cannot be read on.
 #[derive(Debug, Error)]
@@ -95,6 +95,7 @@ impl<W: Write> RecordingWriter<W> {
             Input::Table(reading) => self.encode(TABLE, reading),
             Input::Host(reading) => self.encode(HOST, reading),
             Input::Access(reading) => self.encode(ACCESS, reading),
+            Input::Cgroup(reading) => self.encode(CGROUP, reading),
             Input::SelfReading(reading) => self.encode(SELF, reading),
             Input::CommandExit(exit) => self.encode(COMMAND_EXIT, exit),
             Input::Tick { now_ns } => self.encode(TICK, now_ns),
@@ -181,6 +182,7 @@ fn parse(kind: u8, payload: &[u8], offset: u64) -> Result<Input, RecordingError>
         TABLE => Input::Table(typed(payload, offset)?),
         HOST => Input::Host(typed(payload, offset)?),
         ACCESS => Input::Access(typed(payload, offset)?),
+        CGROUP => Input::Cgroup(typed(payload, offset)?),
         SELF => Input::SelfReading(typed(payload, offset)?),
         COMMAND_EXIT => Input::CommandExit(typed(payload, offset)?),
         TICK => Input::Tick { now_ns: typed(payload, offset)? },
@@ -217,7 +219,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{MappingClass, ProcReading, ReadRange, Reconcile};
+    use crate::event::{
+        CgroupReading, MappingClass, MemoryLimit, ProcReading, ReadRange, Reconcile,
+    };
 
     fn recorded(inputs: &[Input]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -245,9 +249,12 @@ mod tests {
             found: true,
             ..Default::default()
         };
+        let limit = MemoryLimit { path: "/a".into(), limit_bytes: 5, ..Default::default() };
+        let cgroup = CgroupReading { memory_max: Some(limit), ..Default::default() };
         vec![
             Input::Proc(Box::new(reading)),
             Input::Reconcile(Box::new(space)),
+            Input::Cgroup(Box::new(cgroup)),
             Input::Tick { now_ns: 7 },
             Input::Stop { now_ns: u64::MAX },
         ]
@@ -262,7 +269,7 @@ mod tests {
     fn a_cut_recording_reads_up_to_the_cut() {
         let whole = recorded(&some_inputs());
         let mut reader = RecordingReader::new(&whole[..whole.len() - 1]).unwrap();
-        for input in &some_inputs()[..3] {
+        for input in &some_inputs()[..4] {
             assert_eq!(reader.next_input().unwrap().as_ref(), Some(input));
         }
         assert!(matches!(reader.next_input(), Err(RecordingError::Cut { .. })));
