@@ -18,9 +18,7 @@ pub(crate) struct Options {
 
 pub(crate) fn record_real(options: &Options) -> Result<()> {
     if !sh::is_root() {
-        bail!(
-            "only root may load programs into the kernel; use `sudo -E cargo xtask record-real`"
-        );
+        bail!("only root may load programs into the kernel; use `sudo -E cargo xtask record-real`");
     }
     setup::tests()?;
     let agent = sh::build_agent()?;

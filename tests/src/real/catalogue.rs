@@ -178,12 +178,7 @@ const fn leak(
     Entry { name, source: Source::Program(path), class, rate, truth }
 }
 
-const fn healthy(
-    name: &'static str,
-    path: &'static str,
-    class: &'static str,
-    rate: f64,
-) -> Entry {
+const fn healthy(name: &'static str, path: &'static str, class: &'static str, rate: f64) -> Entry {
     Entry { name, source: Source::Program(path), class, rate, truth: Truth::Healthy }
 }
 

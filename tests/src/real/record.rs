@@ -102,9 +102,15 @@ pub fn record(plan: &Plan) -> String {
     let pids: Vec<String> =
         all.iter().flat_map(|one| one.running.pids()).map(|pid| pid.to_string()).collect();
     let interval = format!("{}s", INTERVAL.as_secs());
-    let agent = Agent::start(
-        ["--pid", &pids.join(","), "--follow", "--events", "none", "--interval", &interval],
-    );
+    let agent = Agent::start([
+        "--pid",
+        &pids.join(","),
+        "--follow",
+        "--events",
+        "none",
+        "--interval",
+        &interval,
+    ]);
     let families = Families::of(&all);
     let end = Instant::now() + Duration::from_secs(plan.seconds);
     while Instant::now() < end {
@@ -233,7 +239,8 @@ fn rate_per_min<'a>(mut series: impl DoubleEndedIterator<Item = &'a (f64, f64)>)
 
 fn quarters(series: &[(f64, f64)]) -> String {
     let at = |share: usize| series.get(series.len().saturating_sub(1) * share / 4);
-    let text = |point: Option<&(f64, f64)>| point.map_or("-".to_owned(), |(_, value)| short(*value));
+    let text =
+        |point: Option<&(f64, f64)>| point.map_or("-".to_owned(), |(_, value)| short(*value));
     [0, 1, 2, 4].map(|share| text(at(share))).join(" ")
 }
 

@@ -60,8 +60,7 @@ impl Recording {
         }
         let told = self.told();
         let lines = self.snapshots.into_iter().map(|line| unflattened(line, &told));
-        let text: String =
-            std::iter::once(self.header).chain(lines).map(|line| format!("{line}\n")).collect();
+        let text = ndjson(std::iter::once(self.header).chain(lines));
         fs::write(path, zstd::encode_all(text.as_bytes(), LEVEL).unwrap()).unwrap();
     }
 
@@ -84,6 +83,10 @@ impl Recording {
     }
 }
 
+fn ndjson(lines: impl Iterator<Item = Value>) -> String {
+    lines.flat_map(|line| [line.to_string(), "\n".to_owned()]).collect()
+}
+
 fn seconds(line: &Value) -> f64 {
     let time: jiff::Timestamp = line["ts"].as_str().unwrap().parse().unwrap();
     time.as_nanosecond() as f64 / 1e9
@@ -91,8 +94,11 @@ fn seconds(line: &Value) -> f64 {
 
 /// Puts the parts of an object beside it, as `object/part`.
 fn flatten(fields: &mut Map<String, Value>) {
-    let nested: Vec<String> =
-        fields.iter().filter(|(_, value)| value.is_object()).map(|(name, _)| name.clone()).collect();
+    let nested: Vec<String> = fields
+        .iter()
+        .filter(|(_, value)| value.is_object())
+        .map(|(name, _)| name.clone())
+        .collect();
     for name in nested {
         let Some(Value::Object(parts)) = fields.remove(&name) else { continue };
         fields.extend(parts.into_iter().map(|(part, value)| (format!("{name}/{part}"), value)));
@@ -139,8 +145,7 @@ pub(super) fn merge_labels(dir: &Path, new: Vec<Label>) {
     all.retain(|old| !new.iter().any(|label| label.file() == old.file()));
     all.extend(new);
     all.sort_by(|one, other| one.file().cmp(other.file()));
-    let text: String = all.iter().map(|label| format!("{}\n", label.0)).collect();
-    fs::write(dir.join(LABELS), text).unwrap();
+    fs::write(dir.join(LABELS), ndjson(all.into_iter().map(|label| label.0))).unwrap();
 }
 
 #[cfg(test)]
