@@ -1,6 +1,6 @@
 //! The real programs of the judge, and their recordings: the catalogue is complete, every program of it
 //! starts and tells its truth, and each recording shows what its label says.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,6 +15,8 @@ use memwatch_tests::{require, wait_until};
 const MOST_BYTES: u64 = 20 << 20;
 /// A program is judged within this time.
 const MOST_SECONDS: f64 = 900.0;
+/// And not before all that it is to show can be seen.
+const LEAST_SECONDS: f64 = 600.0;
 /// How well a program holds to its rate by its own account.
 const OWN_RATE_ERROR: f64 = 0.02;
 /// How far what the agent saw in the second half may be from it: collectors and allocators take memory
@@ -151,14 +153,18 @@ fn seen_rate(signal: &[(f64, f64)]) -> f64 {
 #[test]
 fn a_leak_shows_in_its_recording_at_its_rate() {
     let labels = labels(&recordings());
+    let mut wrong = Vec::new();
     for entry in ENTRIES {
         let Truth::Leak { resource, .. } = entry.truth else { continue };
         let rate = label_of(&labels, entry).0["rate_per_min"].as_f64().unwrap();
         let seen = seen_rate(&Recording::read(&path(entry)).signal(resource.pointer()));
         let error = seen / rate - 1.0;
         eprintln!("{:<16} {seen:>12.1} a minute, in truth {rate:>12.1}: {error:+.3}", entry.name);
-        assert!(error.abs() <= SEEN_RATE_ERROR, "{}: {seen}, in truth {rate}", entry.name);
+        if error.abs() > SEEN_RATE_ERROR {
+            wrong.push(entry.name);
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 #[test]
@@ -172,7 +178,7 @@ fn recordings_are_whole_and_tell_nothing_of_the_host() {
         }
         let signal = recording.signal("/rss_bytes");
         let seconds = signal.last().map_or(0.0, |(at, _)| *at);
-        assert!(seconds > MOST_SECONDS * 0.8 && seconds <= MOST_SECONDS, "{header}: {seconds} s");
+        assert!(seconds > LEAST_SECONDS && seconds <= MOST_SECONDS, "{header}: {seconds} s");
         for snapshot in &recording.snapshots {
             for name in ["ts", "start_time", "comm"] {
                 assert!(snapshot[name].is_string(), "{header}: {snapshot}");

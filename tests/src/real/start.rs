@@ -20,8 +20,8 @@ const JAVA_OPTIONS: &[&str] = &[
     "-XX:+UseG1GC",
     "-XX:G1PeriodicGCInterval=2000",
     "-XX:-G1PeriodicGCInvokesConcurrent",
-    "-XX:MinHeapFreeRatio=10",
-    "-XX:MaxHeapFreeRatio=20",
+    "-XX:MinHeapFreeRatio=0",
+    "-XX:MaxHeapFreeRatio=5",
     "-XX:TieredStopAtLevel=1",
 ];
 
