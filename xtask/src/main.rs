@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod ci;
 mod ebpf;
+mod evaluate;
 mod mutate;
 mod record_real;
 mod run;
@@ -46,6 +47,8 @@ enum Cmd {
     Mutate(mutate::Options),
     /// Measure what the agent costs: `syscalls` while nothing else is named
     Bench(bench::Options),
+    /// Show what the judge is worth, or fit it anew: `cargo xtask evaluate -- --help`
+    Evaluate(evaluate::Options),
     /// Record real programs, leaking and healthy, for the judge
     RecordReal(record_real::Options),
     /// The measured loop of `bench`, in a process of its own
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Cmd::Vm(options) => vm::vm(&options),
         Cmd::Mutate(options) => mutate::mutate(&options),
         Cmd::Bench(options) => bench::bench(&options),
+        Cmd::Evaluate(options) => evaluate::evaluate(&options),
         Cmd::RecordReal(options) => record_real::record_real(&options),
         Cmd::BenchLoop(options) => bench::workload::run(&options),
         Cmd::BenchLoad(options) => bench::load::run(&options),

@@ -7,9 +7,9 @@ mod network;
 mod random;
 mod run;
 mod score;
+mod series;
 mod synthetic;
-
-use std::path::PathBuf;
+mod wilson;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -24,9 +24,8 @@ struct Cli {
     /// First seed; those of fitting lie below 1,000,000
     #[arg(long, default_value_t = 1_000_000)]
     seed: u64,
-    /// Weights to judge with instead of those in the repository
-    #[arg(long)]
-    weights: Option<PathBuf>,
+    #[command(flatten)]
+    recorded: series::Options,
 }
 
 #[derive(Subcommand)]
@@ -37,11 +36,12 @@ enum Action {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    match cli.action {
-        Some(Action::Fit(options)) => fit::fit(&options),
-        None => {
-            score::evaluate(cli.per_class, cli.seed);
-            Ok(())
-        }
+    if let Some(Action::Fit(options)) = &cli.action {
+        return fit::fit(options);
     }
+    if let (Some(dir), Some(labels)) = (&cli.recorded.series, &cli.recorded.labels) {
+        return series::evaluate(dir, labels, &cli.recorded);
+    }
+    score::evaluate(cli.per_class, cli.seed);
+    Ok(())
 }

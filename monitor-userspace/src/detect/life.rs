@@ -71,7 +71,7 @@ pub(super) struct Episode {
 impl Episode {
     pub(super) fn open(growth: Growth, level: usize, shape: &ShapeEvidence) -> Self {
         let (level, floors) = (level as u8, shape.floors as u8);
-        let rest_ns = shape.longest_rest_ns;
+        let rest_ns = shape.ended_rest_ns;
         Self { growth, level, floors, finest: level, rest_ns, peak: growth.last_floor }
     }
 
@@ -84,7 +84,7 @@ impl Episode {
         shape: &ShapeEvidence,
     ) -> Transition {
         let floors = shape.floors;
-        self.rest_ns = self.rest_ns.max(shape.longest_rest_ns);
+        self.rest_ns = self.rest_ns.max(shape.ended_rest_ns);
         self.peak = self.peak.max(next.last_floor);
         // What was confirmed stays so until it is taken back.
         next.is_leak |= self.growth.is_leak;

@@ -79,6 +79,8 @@ pub struct ShapeEvidence {
     /// Longest time for which no floor rose above all before it, ns: 0 for growth in every bucket,
     /// the distance of the steps for a staircase.
     pub longest_rest_ns: u64,
+    /// The same of rests that a new record has ended.
+    pub ended_rest_ns: u64,
     /// Growth in robust standard deviations of the floors around the slope.
     pub effect_sds: f64,
     /// Growth below this does not matter: the largest of the configured one, 2 % of the level
@@ -143,7 +145,8 @@ impl ShapeEvidence {
             newest: newest_growth(since, growth),
             new_record: if before.is_finite() { ratio(last - before, last - first) } else { 1.0 },
             drawdown: ratio(drawdown(since), growth),
-            longest_rest_ns: longest_rest(since) * view.bucket_ns(),
+            longest_rest_ns: longest_rest(since, true) * view.bucket_ns(),
+            ended_rest_ns: longest_rest(since, false) * view.bucket_ns(),
             effect_sds: growth / trend.residual_sd.max(f64::MIN_POSITIVE),
             min_effect: min_effect(spec, last),
             quantum: spec.quantum,
@@ -178,15 +181,21 @@ fn drawdown(floors: &[Floor]) -> f64 {
     fall
 }
 
-/// Most buckets in a row without a new record.
-fn longest_rest(floors: &[Floor]) -> u64 {
-    let (mut high, mut since, mut longest) = (f64::NEG_INFINITY, 0.0, 0.0_f64);
+/// Most buckets in a row without a new record; with or without the last ones, of which it is not
+/// known yet how many they will be.
+fn longest_rest(floors: &[Floor], with_last: bool) -> u64 {
+    let (mut high, mut since, mut longest) = (f64::NEG_INFINITY, None, 0.0_f64);
     for floor in floors {
-        if floor.value > high {
+        let is_record = floor.value > high;
+        let rest = floor.bucket - since.unwrap_or(floor.bucket);
+        if is_record {
+            // The record itself comes one bucket after a rest of none.
+            longest = longest.max((rest - 1.0).max(0.0));
             high = floor.value;
-            since = floor.bucket;
+            since = Some(floor.bucket);
+        } else if with_last {
+            longest = longest.max(rest);
         }
-        longest = longest.max(floor.bucket - since);
     }
     longest as u64
 }

@@ -15,7 +15,7 @@ pub(super) struct Touched {
 /// Python, node and Java 0.00, 0.03, 0.05 and 0.08; of stores and caches that fill or are full (redis,
 /// LRU maps of Java and C++, a ring that is only written) 0.13 to 0.98. What is added and never read,
 /// though it is no leak, is why the first is no larger.
-const LIKELIHOODS: [(f64, f64); 3] = [(0.05, 16.0), (0.08, 8.0), (0.12, 2.0)];
+const LIKELIHOODS: [(f64, f64); 3] = [(0.05, 24.0), (0.08, 8.0), (0.12, 2.0)];
 
 impl Touched {
     /// After a look that found so much held, and so much of it touched, both in bytes.
@@ -24,13 +24,13 @@ impl Touched {
     }
 
     /// Share of all memory that was touched.
-    pub(super) fn share(&self) -> f64 {
+    pub(super) fn share(self) -> f64 {
         (f64::from(self.touched) / f64::from(self.held).max(1.0)).clamp(0.0, 1.0)
     }
 
     /// What to add to ln of the odds of a leak, of `added` bytes. Where the touched memory lies is not
     /// known: at worst all of it is in what was added. Much that is touched says nothing, then.
-    pub(super) fn log_likelihood(&self, added: f64) -> f64 {
+    pub(super) fn log_likelihood(self, added: f64) -> f64 {
         let at_most = f64::from(self.touched) / added.max(1.0);
         let found = LIKELIHOODS.iter().find(|(share, _)| at_most <= *share);
         found.map_or(0.0, |(_, likelihood)| likelihood.ln())

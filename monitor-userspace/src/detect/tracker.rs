@@ -278,7 +278,8 @@ impl GrowthTracker {
             *streak = if confidence >= least { (*streak + 1).min(CONFIRMATIONS) } else { 0 };
         }
         match growing.zip(beliefs) {
-            Some((shape, beliefs)) if confidence >= SUSPECT => {
+            // Its window still holds the growth when that has already stopped.
+            Some((shape, beliefs)) if confidence >= SUSPECT && !self.has_ended(level) => {
                 self.on_pass(level, &shape, confidence, beliefs)
             }
             _ => self.on_doubt(level),
@@ -316,6 +317,11 @@ impl GrowthTracker {
         Some(Transition::Opened)
     }
 
+    fn has_ended(&self, level: usize) -> bool {
+        let State::Open(episode) = &self.state else { return false };
+        self.series.level(level).is_some_and(|view| episode.end(level, &view).is_some())
+    }
+
     /// A level that judges but does not pass may show that an open episode has ended.
     fn on_doubt(&mut self, level: usize) -> Option<Transition> {
         let State::Open(episode) = &mut self.state else { return None };
@@ -346,7 +352,7 @@ impl GrowthTracker {
             rho: shape.rho,
             effect_sds: shape.effect_sds,
             residual_sd: shape.trend.residual_sd,
-            touched_share: self.touched.map(|touched| touched.share()),
+            touched_share: self.touched.map(Touched::share),
             confidence: beliefs.leak(),
             is_leak: false,
             beliefs,

@@ -33,17 +33,6 @@ fn memory(heap: u64, anon: u64, touched: u64) -> Vec<(Signal, u64)> {
 }
 
 fn leak(changes: &[(u64, Change, Report)]) -> (u64, Report) {
-    for (second, change, report) in changes {
-        let g = &report.leading;
-        eprintln!(
-            "DBG {second} {change:?} {:?} p {:.3} lvl {} e {:.1} beliefs {:?}",
-            report.place,
-            g.confidence,
-            g.level_bucket_ns / 1000000000,
-            g.e_value_log10,
-            g.beliefs.0.map(|b| (b * 100.0).round())
-        );
-    }
     let found = changes.iter().find(|(_, _, report)| report.leading.is_leak);
     found.map(|(second, _, report)| (*second, *report)).expect("a leak")
 }
