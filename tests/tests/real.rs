@@ -67,7 +67,7 @@ fn every_program_is_in_the_catalogue() {
 /// Starts a program in a hurry and waits until it has told two different truths.
 fn assert_tells(entry: &'static Entry) {
     let catalogued = Settings::of(entry, 2 * MINUTE.as_secs());
-    // The shell's is a pause between two programs that it compiles.
+    // Healthy programs hold something soon enough.
     let rate = if entry.language() == "shell" { entry.rate / HURRY } else { entry.rate * HURRY };
     let mut running = Running::start(entry, Settings { rate, onset: 0.0, ..catalogued });
     let first =
