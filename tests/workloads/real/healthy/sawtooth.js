@@ -10,9 +10,9 @@ let done = 0;
 real.steps(() => {
     for (; done < real.rate * real.elapsed(); done += 40000) {
         const from = Math.floor(real.random() * (table.length - 500));
+        // Requests live for a while, so that they reach the old generation.
+        if (recent.length > 300 * (1 + real.random())) recent = [];
         recent.push(JSON.parse(JSON.stringify(table.slice(from, from + 500))));
     }
-    // Requests live for a while, so that they reach the old generation.
-    if (recent.length > 300 * (1 + real.random())) recent = [];
     real.holds(recent.length * 40000);
 });
