@@ -1,5 +1,6 @@
 //! What the command line asks for, one module each, and the statuses they end with.
 
+mod leak_rules;
 mod replay;
 mod seeding;
 mod watch;
@@ -8,6 +9,7 @@ use std::{fmt, io::Write as _};
 
 use anyhow::Result;
 use clap::CommandFactory as _;
+pub use leak_rules::LeakRules;
 
 use crate::{
     agent::exec_gate,
@@ -58,6 +60,7 @@ pub fn run(cli: Cli) -> Result<u8> {
             writeln!(std::io::stdout(), "{:#}", crate::output::schema())?;
             Ok(0)
         }
+        Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked),
         Some(Action::ExecGate { argv }) => {
             let (status, message) = exec_gate(argv)?;
             Err(Refusal::new(status, message).into())

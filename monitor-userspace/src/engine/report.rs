@@ -64,6 +64,8 @@ impl Engine {
             reconciled: self.counts.reconciled,
             folded: self.counts.folded,
             inventory_bytes: self.inventory_bytes() as u64,
+            custom_values: self.book.values,
+            custom_rejected: self.book.rejected,
             processes: self.table.len(),
             agent_rss_anon_bytes: self.own.map(|own| own.rss_anon_bytes),
             agent_kernel_bytes: self.own.map(|own| own.kernel_bytes),
@@ -101,7 +103,7 @@ impl Engine {
         }
     }
 
-    fn publish(&mut self, finding: Finding, out: &mut dyn FnMut(Output<'_>)) {
+    pub(super) fn publish(&mut self, finding: Finding, out: &mut dyn FnMut(Output<'_>)) {
         self.worst = self.worst.max(Some(finding.severity));
         out(Output::Finding(&finding));
         if finding.state == FindingState::Resolved {
@@ -121,6 +123,7 @@ impl Engine {
                 let report = self.growths.get(&pid)?.open()?;
                 self.finding(pid, self.now_ns, &report, state)
             })
+            .chain(self.rule_findings(state))
             .collect()
     }
 
@@ -193,17 +196,17 @@ fn evidence(report: &Report) -> Vec<Evidence> {
     let rates = rates.into_iter().filter_map(|(name, what, growth)| {
         let rate = growth?.rate_per_min;
         let text = format!("{what} grows by {:.1} MiB a minute", rate / 1_048_576.0);
-        Some(Evidence { name, value: rate, says: "leak", text })
+        Some(Evidence { name: name.into(), value: rate, says: "leak", text })
     });
     let leading = &report.leading;
     let shape = Evidence {
-        name: "rho",
+        name: "rho".into(),
         value: leading.rho,
         says: if leading.rho >= 0.35 { "leak" } else { "settling" },
         text: format!("{:.0} % of the growth fell into the second half", leading.rho * 100.0),
     };
     let e_value = Evidence {
-        name: "e_value_log10",
+        name: "e_value_log10".into(),
         value: leading.e_value_log10,
         says: "growth",
         text: format!(

@@ -36,6 +36,7 @@ fn facts(filters: Filters) -> Start {
         interval_ns: 10 * SECOND,
         agent_pid: 1,
         command_pid: None,
+        rules: Vec::new(),
     }
 }
 
@@ -50,7 +51,7 @@ struct World {
 impl World {
     fn new(filters: Filters) -> Self {
         let comm = CommPattern::compile(&filters).unwrap();
-        let engine = Engine::start(facts(filters), comm, true, &mut |_| {});
+        let engine = Engine::start(facts(filters), comm, Rules::load(&[]).unwrap(), true, &mut |_| {});
         Self { engine, finals: Vec::new(), printed: Vec::new(), findings: Vec::new() }
     }
 

@@ -1,14 +1,18 @@
 //! What enters the engine, as values: [`Event`]s decoded from the kernel's records and the other
 //! kinds of [`Input`]. Pure: nothing here reads a host, a clock or a file.
 
+mod custom;
 mod decode;
 mod input;
 mod recording;
 
+pub use custom::{
+    CustomKind, CustomReading, CustomSubject, CustomValue, is_custom_name, parse_custom,
+};
 pub use decode::{DecodeError, decode};
 pub use input::{
     CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail, ProcIdentity,
-    ProcReading, ProcRollup, ProcessId, ReadDescriptor, ReadRange, ReadSocket, Reconcile,
+    ProcReading, ProcRollup, ProcessId, ReadDescriptor, ReadRange, ReadSocket, Reconcile, RuleFile,
     SelfReading, StackChoice, Start, SysvSegment, TICK_NS, TableReading,
 };
 pub use monitor_common::Family;
