@@ -73,24 +73,21 @@ impl RuleBook {
     /// Bytes of what is remembered, the heap's included.
     pub(super) fn memory_bytes(&self) -> usize {
         let counters = |counters: &Counters| size_of::<Counters>() + counters.memory_bytes();
-        let processes = self.processes.values().map(|own| {
-            own.watched.memory_bytes() + own.counters.as_deref().map_or(0, counters)
-        });
-        let components = self.components.iter().map(|(name, own)| {
-            name.len() + own.watched.memory_bytes() + counters(&own.counters)
-        });
+        let processes = self
+            .processes
+            .values()
+            .map(|own| own.watched.memory_bytes() + own.counters.as_deref().map_or(0, counters));
+        let components = self
+            .components
+            .iter()
+            .map(|(name, own)| name.len() + own.watched.memory_bytes() + counters(&own.counters));
         processes.chain(components).sum()
     }
 }
 
 impl Engine {
     /// Looks at a process after a reading or a report of it.
-    pub(super) fn judge_process(
-        &mut self,
-        pid: u32,
-        at_ns: u64,
-        out: &mut dyn FnMut(Output<'_>),
-    ) {
+    pub(super) fn judge_process(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
         if !self.book.rules.concerns(Subject::Process) {
             return;
         }
@@ -187,8 +184,7 @@ impl Engine {
 
     /// Forgets components that report no more.
     pub(super) fn forget_components(&mut self, now_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
-        let is_silent =
-            |(_, own): &(&String, &OfComponent)| own.heard_ns + FORGOTTEN_NS < now_ns;
+        let is_silent = |(_, own): &(&String, &OfComponent)| own.heard_ns + FORGOTTEN_NS < now_ns;
         let silent = self.book.components.iter().filter(is_silent);
         let silent: Vec<String> = silent.map(|(name, _)| name.clone()).collect();
         for name in silent {
@@ -220,18 +216,21 @@ impl Engine {
     pub(super) fn rule_findings(&self, state: FindingState) -> Vec<Finding> {
         let mut pids: Vec<&u32> = self.book.processes.keys().collect();
         pids.sort_unstable();
-        let processes = pids.into_iter().map(|pid| {
-            (Who::Process(*pid), self.book.processes.get(pid).map(|own| &own.watched))
-        });
-        let components = self.book.components.iter().map(|(name, own)| {
-            (Who::Component(name.clone()), Some(&own.watched))
-        });
+        let processes = pids
+            .into_iter()
+            .map(|pid| (Who::Process(*pid), self.book.processes.get(pid).map(|own| &own.watched)));
+        let components = self
+            .book
+            .components
+            .iter()
+            .map(|(name, own)| (Who::Component(name.clone()), Some(&own.watched)));
         processes
             .chain(components)
             .chain([(Who::Host, Some(&self.book.host))])
             .flat_map(|(who, watched)| {
                 let open = watched.into_iter().flat_map(Watched::open);
-                let found = open.filter_map(|held| self.rule_finding(&who, held, self.now_ns, state));
+                let found =
+                    open.filter_map(|held| self.rule_finding(&who, held, self.now_ns, state));
                 found.collect::<Vec<_>>()
             })
             .collect()
@@ -374,3 +373,7 @@ fn finding_id(rule: &str, who: &Who, start_ticks: u64, opened_ns: u64) -> String
     });
     format!("{hash:016x}")
 }
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;

@@ -16,7 +16,7 @@ const PAGE: u64 = 4096;
 const SECOND: u64 = 1_000_000_000;
 const MM: u64 = 1 << 63;
 
-fn facts(filters: Filters) -> Start {
+pub(super) fn facts(filters: Filters) -> Start {
     Start {
         version: "test".into(),
         host: "host".into(),
@@ -51,7 +51,8 @@ struct World {
 impl World {
     fn new(filters: Filters) -> Self {
         let comm = CommPattern::compile(&filters).unwrap();
-        let engine = Engine::start(facts(filters), comm, Rules::load(&[]).unwrap(), true, &mut |_| {});
+        let engine =
+            Engine::start(facts(filters), comm, Rules::load(&[]).unwrap(), true, &mut |_| {});
         Self { engine, finals: Vec::new(), printed: Vec::new(), findings: Vec::new() }
     }
 

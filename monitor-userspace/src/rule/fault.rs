@@ -62,11 +62,8 @@ impl fmt::Display for RuleFault {
         let number = line.to_string();
         let blank = " ".repeat(number.len());
         // A tab is one column wide here as there.
-        let before: String = shown
-            .chars()
-            .take(column - 1)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
+        let before: String =
+            shown.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         write!(f, "  {number} | {shown}\n  {blank} | {before}{}", "^".repeat(*width))
     }
 }

@@ -331,7 +331,8 @@ mod tests {
     fn times_have_a_unit() {
         assert_eq!(time_ns("0s"), Some(0));
         assert_eq!(time_ns("5m"), Some(300_000_000_000));
-        for wrong in ["", "5", "s", "-1s", "1.5s", "1 s", "99999999999999999999s", "9999999999999d"] {
+        for wrong in ["", "5", "s", "-1s", "1.5s", "1 s", "99999999999999999999s", "9999999999999d"]
+        {
             assert_eq!(time_ns(wrong), None, "{wrong:?}");
         }
     }

@@ -106,12 +106,8 @@ fn a_failing_rule_waits_for_the_next_change_and_then_works_again() {
 #[test]
 fn other_rules_go_on_while_one_fails() {
     let mut world = World::new("sockets / threads > 2", "0s");
-    let snapshot = Snapshot {
-        threads: Some(0),
-        sockets: Some(9),
-        zombies: 100,
-        ..Snapshot::default()
-    };
+    let snapshot =
+        Snapshot { threads: Some(0), sockets: Some(9), zombies: 100, ..Snapshot::default() };
     let mut said = Vec::new();
     for second in [0, 61] {
         let view = View::Process(ProcessView {

@@ -221,8 +221,7 @@ fn finish(draft: Draft, first: usize, files: &[&RuleFile]) -> Result<Finished, R
     Ok((rule, place))
 }
 
-const NOT_ONE_SIGNAL: &str =
-    "severity \"computed\" is for conditions over the growth of one series (growth.heap.confidence)";
+const NOT_ONE_SIGNAL: &str = "severity \"computed\" is for conditions over the growth of one series (growth.heap.confidence)";
 
 /// The one series whose growth a condition is about.
 fn signal_of(condition: &Condition) -> Option<Signal> {

@@ -58,7 +58,10 @@ fn a_users_file_adds_changes_and_switches_off() {
     let own = named(&rules, "too_many_sessions");
     assert_eq!(own.origin, Origin::File("my.toml".to_owned()));
     assert_eq!((own.hold_ns, own.cooldown_ns), (30_000_000_000, Some(600_000_000_000)));
-    assert_eq!((own.resource.as_str(), own.action.as_deref()), ("too_many_sessions", Some("restart")));
+    assert_eq!(
+        (own.resource.as_str(), own.action.as_deref()),
+        ("too_many_sessions", Some("restart"))
+    );
     let changed = named(&rules, "close_wait");
     assert_eq!(changed.origin, Origin::Changed("my.toml".to_owned()));
     assert_eq!(changed.condition_text, "connections.close_wait >= 500");
@@ -114,9 +117,9 @@ fn a_typing_error_is_shown_at_its_place() {
             "[[rule]]\nname = \"busy\"\nseverity = \"high\"\n\
              condition = \"comm == \\\"api\\\" && descriptor > 1000\"\n"
         ),
-        "my.toml:4:34: there is no variable \"descriptor\": did you mean \"descriptors\"?\n  \
+        "my.toml:4:33: there is no variable \"descriptor\": did you mean \"descriptors\"?\n  \
          4 | condition = \"comm == \\\"api\\\" && descriptor > 1000\"\n    \
-         |                                  ^^^^^^^^^^"
+         |                                 ^^^^^^^^^^"
     );
 }
 
@@ -124,7 +127,10 @@ fn a_typing_error_is_shown_at_its_place() {
 fn what_is_wrong_with_a_file_is_said_once_and_all_of_it() {
     let rule = |keys: &str| format!("[[rule]]\nname = \"mine\"\n{keys}\n");
     for (text, first_line) in [
-        ("[[rules]]\n".to_owned(), "my.toml:1:3: there is no key \"rules\": did you mean \"rule\"?"),
+        (
+            "[[rules]]\n".to_owned(),
+            "my.toml:1:3: there is no key \"rules\": did you mean \"rule\"?",
+        ),
         ("[[rule]]\n".to_owned(), "my.toml:1:1: a rule needs a name"),
         ("rule = 1\n".to_owned(), "my.toml:1:1: rules are written as [[rule]]"),
         (

@@ -216,9 +216,8 @@ mod tests {
             let found = Variable::find(variable.subject, &variable.name).unwrap();
             assert_eq!(found.name(), variable.name);
             assert_eq!(found.unit(), variable.unit);
-            let same = |it: &&Documented| {
-                it.name == variable.name && it.subject == variable.subject
-            };
+            let same =
+                |it: &&Documented| it.name == variable.name && it.subject == variable.subject;
             assert_eq!(all.iter().filter(same).count(), 1, "{}", variable.name);
         }
         assert_eq!(Variable::find(Subject::Process, "custom.a.b").unwrap().name(), "custom.a.b");
@@ -239,7 +238,8 @@ mod tests {
     #[test]
     fn every_number_of_a_snapshot_has_a_variable_of_its_name() {
         use crate::output::{Connections, Snapshot};
-        let snapshot = Snapshot { connections: Some(Connections::default()), ..Snapshot::default() };
+        let snapshot =
+            Snapshot { connections: Some(Connections::default()), ..Snapshot::default() };
         let line = serde_json::to_value(&snapshot).unwrap();
         // Who and when, not how much.
         let others = ["ts", "start_time", "ppid", "cmdline", "pod", "source", "accuracy"];

@@ -95,7 +95,9 @@ impl Checker<'_> {
             },
             Expr::List(list) => self.list(id, list),
             Expr::Call(call) => self.call(id, call),
-            _ => self.fault(id, "a condition has no maps, messages or macros (has, all, exists, …)"),
+            _ => {
+                self.fault(id, "a condition has no maps, messages or macros (has, all, exists, …)")
+            }
         }
     }
 
@@ -113,7 +115,7 @@ impl Checker<'_> {
         let Some(variable) = Variable::find(self.subject, name) else {
             let start = self.byte(self.info.offset_for(root).map_or(0, |(start, _)| start));
             return Err(Fault {
-                at: start..word_end(self.text, start),
+                at: start..word_end(self.text, start).min(self.text.len()),
                 message: unknown(self.subject, name),
             });
         };

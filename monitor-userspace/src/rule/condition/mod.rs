@@ -150,7 +150,10 @@ fn not_cel(text: &str, errors: &[cel::ParseError]) -> Fault {
     let start = offset_of(text, first.pos);
     let message = first.msg.split(" expecting ").next().unwrap_or_default();
     let message = message.strip_prefix("Syntax error: ").unwrap_or(message).trim();
-    Fault { at: start..word_end(text, start), message: format!("this is no CEL: {message}") }
+    Fault {
+        at: start..word_end(text, start).min(text.len()),
+        message: format!("this is no CEL: {message}"),
+    }
 }
 
 /// The byte at which a line and a column are, both counted from 1 and in characters.

@@ -126,7 +126,8 @@ fn what_is_no_cel_is_refused_with_its_place() {
     let (at, message) = fault("threads > 5 and comm == 'x'");
     assert_eq!(at, "and");
     assert!(message.starts_with("this is no CEL: "), "{message}");
-    for text in ["", "threads >", "((((", "threads > 1 )", "\u{0}", "ä > 1", "'", "a.b.", "1 ? 2"] {
+    for text in ["", "threads >", "((((", "threads > 1 )", "\u{0}", "ä > 1", "'", "a.b.", "1 ? 2"]
+    {
         assert!(Condition::compile(text, Subject::Process).is_err(), "{text:?}");
     }
     let deep = format!("{}threads > 1{}", "(".repeat(1000), ")".repeat(1000));
