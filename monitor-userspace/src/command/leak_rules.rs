@@ -100,7 +100,7 @@ fn from(origin: &Origin) -> Option<&str> {
 
 fn list(rules: &Rules, as_json: bool) -> String {
     if as_json {
-        return rules.iter().map(|rule| format!("{}\n", object(rule))).collect();
+        return lines(rules.iter().map(object));
     }
     let head = ["NAME", "SEVERITY", "ABOUT", "FOR", "", "FROM", "CONDITION"].map(str::to_owned);
     let rows = rules.iter().map(|rule| {
@@ -147,17 +147,16 @@ fn object(rule: &Rule) -> serde_json::Value {
 fn variables(all: &[Documented], as_json: bool) -> String {
     let kind = |unit| if unit == Unit::Text { "text" } else { "number" };
     if as_json {
-        let line = |it: &Documented| {
-            let object = json!({
+        let object = |it: &Documented| {
+            json!({
                 "name": it.name,
                 "subject": it.subject.name(),
                 "type": kind(it.unit),
                 "unit": (it.unit != Unit::Text).then(|| it.unit.name()),
                 "about": it.about,
-            });
-            format!("{object}\n")
+            })
         };
-        return all.iter().map(line).collect();
+        return lines(all.iter().map(object));
     }
     let head = ["ABOUT", "NAME", "TYPE", "UNIT", "MEANING"].map(str::to_owned);
     let rows = all.iter().map(|it| {
@@ -165,6 +164,11 @@ fn variables(all: &[Documented], as_json: bool) -> String {
         [it.subject.name(), &it.name, kind(it.unit), unit, &it.about].map(str::to_owned)
     });
     columns(std::iter::once(head).chain(rows))
+}
+
+/// Each on a line.
+fn lines(objects: impl Iterator<Item = serde_json::Value>) -> String {
+    objects.fold(String::new(), |text, object| text + &object.to_string() + "\n")
 }
 
 /// Rows of words below each other.

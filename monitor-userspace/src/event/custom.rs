@@ -92,7 +92,7 @@ pub fn parse_custom(line: &[u8], now_ns: u64, boot_epoch_ns: i64) -> Result<Cust
     let ts: jiff::Timestamp = line
         .ts
         .parse()
-        .map_err(|_| format!("ts {:?} is no time: write 2026-01-17T10:30:00Z", line.ts))?;
+        .map_err(|_why| format!("ts {:?} is no time: write 2026-01-17T10:30:00Z", line.ts))?;
     let since_boot = ts.as_nanosecond() - i128::from(boot_epoch_ns);
     let at_ns = u64::try_from(since_boot.max(0)).unwrap_or(u64::MAX);
     if at_ns > now_ns.saturating_add(MAX_AHEAD_NS) {

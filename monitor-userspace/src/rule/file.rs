@@ -179,7 +179,7 @@ impl Reader<'_> {
             cooldown_ns: self.time(table, "cooldown"),
             resource: self.text(table, "resource"),
             recommendation: self.text(table, "recommendation"),
-            enabled: self.get(table, "enabled", "true or false", |value| value.as_bool()),
+            enabled: self.truth(table, "enabled"),
         })
     }
 
@@ -197,6 +197,13 @@ impl Reader<'_> {
             return None;
         };
         Some(Given { value: taken, place: Place { file: self.number, at: value.span() } })
+    }
+
+    fn truth(&mut self, table: &DeTable<'_>, key: &str) -> Option<Given<bool>> {
+        self.get(table, key, "true or false", |value| match value {
+            DeValue::Boolean(truth) => Some(*truth),
+            _ => None,
+        })
     }
 
     fn text(&mut self, table: &DeTable<'_>, key: &str) -> Option<Given<String>> {

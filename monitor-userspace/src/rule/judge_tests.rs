@@ -24,7 +24,7 @@ impl World {
 
     /// What a look changes: in short.
     fn look(&mut self, second: u64, threads: Option<u32>, sockets: Option<u64>) -> Vec<String> {
-        let snapshot = Snapshot { threads, sockets, ..Snapshot::default() };
+        let snapshot = Snapshot { sockets, threads, ..Snapshot::default() };
         let view = View::Process(ProcessView {
             snapshot: &snapshot,
             age_seconds: Some(second as f64),

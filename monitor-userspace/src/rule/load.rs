@@ -73,7 +73,7 @@ pub(super) struct Planned {
 /// The rules of a run.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    all: Vec<Rule>,
     plans: [Plan; Subject::ALL.len()],
     functions: Functions,
 }
@@ -119,23 +119,23 @@ impl Rules {
             return Err(RuleFaults(faults));
         }
         let plans = Subject::ALL.map(|subject| plan(&rules, subject));
-        Ok(Self { rules, plans, functions: Functions::default() })
+        Ok(Self { all: rules, plans, functions: Functions::default() })
     }
 
     /// All of them, on or off: built-in ones first, then by file.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter()
+        self.all.iter()
     }
 
     /// The rule of this number.
     pub fn get(&self, number: usize) -> Option<&Rule> {
-        self.rules.get(number)
+        self.all.get(number)
     }
 
     /// The rule that names growth of this series, with its resource and recommendation; `None`
     /// where it is switched off.
     pub fn growth_rule(&self, signal: Signal) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.enabled && rule.signal == Some(signal))
+        self.all.iter().find(|rule| rule.enabled && rule.signal == Some(signal))
     }
 
     /// Whether the judge's figures, and whatever else the condition asks for, are enough for the
@@ -154,7 +154,7 @@ impl Rules {
         number: usize,
         value: impl Fn(usize) -> Value<'a> + Send + Sync,
     ) -> Result<Holds, String> {
-        let Some(rule) = self.rules.get(number) else { return Ok(Holds::No) };
+        let Some(rule) = self.all.get(number) else { return Ok(Holds::No) };
         rule.condition.holds(&self.functions, value)
     }
 

@@ -76,6 +76,7 @@ impl Default for Functions {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so the crate calls a function")]
 fn divide<'b, 'v>(arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     let number = |at: usize| {
         arguments.get(at).and_then(|it| it.downcast_ref::<CelDouble>()).map(|it| *it.inner())
