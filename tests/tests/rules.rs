@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use memwatch_tests::agent::{self, Agent};
 use memwatch_tests::require;
+use memwatch_tests::run::Run;
 use memwatch_tests::schema::Schema;
 use serde_json::{Value, json};
 
@@ -56,7 +57,6 @@ fn essence(lines: &[Value]) -> Vec<String> {
 #[test]
 fn a_users_rule_a_custom_counter_and_a_failing_rule_are_told_live_and_in_a_replay() {
     require!(root);
-    let schema = Schema::of_agent();
     let dir = tempfile::tempdir().unwrap();
     let [rules, counters, recording] =
         ["rules.toml", "counters", "recording"].map(|name| dir.path().join(name));
@@ -107,7 +107,12 @@ fn a_users_rule_a_custom_counter_and_a_failing_rule_are_told_live_and_in_a_repla
         (&json!("share"), &json!("division by zero"))
     );
 
-    let run = agent.interrupt();
+    assert_told(&agent.interrupt(), &counters, &recording);
+}
+
+/// Whether all was told at the end, on standard error and in a replay too.
+fn assert_told(run: &Run, counters: &Path, recording: &Path) {
+    let schema = Schema::of_agent();
     assert_eq!(run.status, Some(3), "{}", run.stderr);
     assert!(
         run.stderr.contains("rule share cannot be evaluated: division by zero"),

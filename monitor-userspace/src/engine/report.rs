@@ -134,6 +134,9 @@ impl Engine {
         report: &Report,
         state: FindingState,
     ) -> Option<Finding> {
+        if !self.book.names(report.rule) {
+            return None;
+        }
         let process = self.table.get(pid)?;
         let leading = &report.leading;
         Some(Finding {

@@ -70,6 +70,11 @@ impl RuleBook {
         }
     }
 
+    /// Whether a rule of this name is on.
+    pub(super) fn names(&self, rule: &str) -> bool {
+        self.rules.iter().any(|known| known.enabled && known.name == rule)
+    }
+
     /// Bytes of what is remembered, the heap's included.
     pub(super) fn memory_bytes(&self) -> usize {
         let counters = |counters: &Counters| size_of::<Counters>() + counters.memory_bytes();

@@ -210,6 +210,30 @@ fn what_nobody_is_watched_for_is_not_taken() {
 }
 
 #[test]
+fn a_growth_rule_that_is_switched_off_says_nothing() {
+    let grows = |rules: &str| {
+        let mut world = World::new(rules);
+        for round in 0..72 {
+            let reading = ProcReading {
+                process: ProcessId { pid: 7, start_ticks: 7 },
+                at_ns: (10 + 5 * round) * SECOND,
+                comm: "api".to_owned(),
+                state: 'S',
+                cpu_ticks: round,
+                rss_anon_bytes: round << 23,
+                virtual_bytes: 1 << 40,
+                ..ProcReading::default()
+            };
+            world.feed(&Input::Proc(Box::new(reading)));
+        }
+        world.text()
+    };
+    let on = grows("");
+    assert!(on.starts_with("FINDING [medium] rss_growth api (pid 7): "), "{on}");
+    assert_eq!(grows("[[rule]]\nname = \"rss_growth\"\nenabled = false\n"), "");
+}
+
+#[test]
 fn an_action_is_told_and_the_pid_stands_in_the_recommendation() {
     let text = recommendation("ps -p PID", Some("restart"), &Who::Process(7));
     assert_eq!(text, "ps -p 7 (would do: restart)");
