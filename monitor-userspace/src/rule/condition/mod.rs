@@ -149,6 +149,10 @@ fn not_cel(text: &str, errors: &[cel::ParseError]) -> Fault {
         return Fault { at: 0..text.len(), message: "this is no CEL".to_owned() };
     };
     let start = offset_of(text, first.pos);
+    if first.msg.contains("Recursion limit") {
+        let message = format!("a condition is nested at most {MAX_DEPTH} deep");
+        return Fault { at: start..word_end(text, start).min(text.len()), message };
+    }
     let message = first.msg.split(" expecting ").next().unwrap_or_default();
     let message = message.strip_prefix("Syntax error: ").unwrap_or(message).trim();
     Fault {

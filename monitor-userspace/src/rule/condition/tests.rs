@@ -131,7 +131,8 @@ fn what_is_no_cel_is_refused_with_its_place() {
         assert!(Condition::compile(text, Subject::Process).is_err(), "{text:?}");
     }
     let deep = format!("{}threads > 1{}", "(".repeat(1000), ")".repeat(1000));
-    assert!(Condition::compile(&deep, Subject::Process).is_err());
+    let message = Condition::compile(&deep, Subject::Process).unwrap_err().message;
+    assert_eq!(message, "a condition is nested at most 48 deep");
     let long = format!("threads > 1{}", " || threads > 1".repeat(400));
     let message = Condition::compile(&long, Subject::Process).unwrap_err().message;
     assert_eq!(message, "a condition has at most 4096 characters");
