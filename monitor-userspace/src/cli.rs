@@ -132,7 +132,7 @@ pub struct Cli {
     pub skip_probe: Vec<String>,
 
     /// Exit with 3 if a finding reached this severity: low, medium, high, critical.
-    #[arg(long, value_name = "SEVERITY")]
+    #[arg(long, value_name = "SEVERITY", global = true)]
     pub fail_on: Option<Severity>,
 
     /// More about what the agent does, on standard error; twice for the kernel side's own log.
@@ -154,6 +154,14 @@ pub enum Action {
     },
     /// List the rules, or what their conditions may use, or check a file of rules.
     LeakRules(LeakRules),
+    /// Judge exported snapshots offline and print findings, one JSON object a line.
+    #[command(name = "leak-check")]
+    LeakCheck {
+        /// Lines as --json prints them; of a snapshot only ts, pid, start_time, comm and one measure
+        /// are needed. `-` reads standard input.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
     /// Print the JSON Schema of a line of --json.
     Schema,
     /// Waits to be watched, then becomes the command. Started by the agent itself.

@@ -86,6 +86,115 @@ fn own_name() -> String {
     format!("memwatch-test-{}", std::process::id())
 }
 
+/// What a process in a limited group must be in, and where the files of its controllers are.
+#[derive(Debug)]
+pub struct Limited {
+    memory: Group,
+    pids: Group,
+    unified: Option<Group>,
+    is_v2: bool,
+}
+
+impl Limited {
+    /// The group: a service in a slice, whose limit it is.
+    const PATH: &str = "demo.slice/limited.service";
+
+    /// Why no group can be limited here; `None` if one can.
+    pub fn is_lacking() -> Option<String> {
+        let lacks = |name| hierarchy(name).is_none().then(|| format!("{name} has no hierarchy"));
+        let made = || {
+            let limited = Self::make_files();
+            limited.err().map(|error| format!("cgroups cannot be limited here: {error}"))
+        };
+        lacks("memory").or_else(|| lacks("pids")).or_else(made)
+    }
+
+    /// Makes the group: at most so many bytes in its slice, and at most so many tasks in itself.
+    pub fn make(bytes: u64, tasks: u64) -> Self {
+        let limited = Self::make_files().unwrap_or_else(|error| panic!("{error}"));
+        let file = if limited.is_v2 { "memory.max" } else { "memory.limit_in_bytes" };
+        let slice = limited.memory.dir.parent().unwrap();
+        fs::write(slice.join(file), bytes.to_string()).unwrap();
+        fs::write(limited.pids.dir.join("pids.max"), tasks.to_string()).unwrap();
+        limited
+    }
+
+    fn make_files() -> io::Result<Self> {
+        let (memory, pids) = (hierarchy("memory").unwrap(), hierarchy("pids").unwrap());
+        let is_v2 = mounted().is_some_and(|tree| tree == memory);
+        let make = |tree: PathBuf| {
+            let top = tree.join(own_name());
+            let dir = top.join(Self::PATH);
+            let group = Group { top, dir };
+            fs::create_dir_all(&group.dir)?;
+            if mounted().is_some_and(|unified| unified == tree) && is_v2 {
+                // From the root down to whoever holds the group.
+                for dir in [tree.as_path(), &group.top, group.dir.parent().unwrap()] {
+                    fs::write(dir.join("cgroup.subtree_control"), "+memory +pids")?;
+                }
+            }
+            Ok::<_, io::Error>(group)
+        };
+        let unified = mounted().filter(|_| !is_v2).map(make).transpose()?;
+        Ok(Self { memory: make(memory)?, pids: make(pids)?, unified, is_v2 })
+    }
+
+    /// Starts a program that is in the group, in every hierarchy, from its first instruction.
+    pub fn start(&self, program: &[&str]) -> Program {
+        let groups = [&self.memory, &self.pids].into_iter().chain(&self.unified);
+        let entrances: Vec<_> = groups.map(Group::entrance).collect();
+        let script = format!(
+            "{} exec \"$@\"",
+            entrances.iter().fold(String::new(), |enter, file| {
+                format!("{enter}echo 0 >'{}' && ", file.display())
+            })
+        );
+        Program::start(Command::new("sh").args(["-c", &script, "sh"]).args(program))
+    }
+
+    /// Whether it is of v2.
+    pub fn is_v2(&self) -> bool {
+        self.is_v2
+    }
+
+    /// What a file of the group says; `None` where there is none.
+    pub fn file(&self, name: &str) -> Option<String> {
+        let dirs = [&self.memory, &self.pids].into_iter().chain(&self.unified);
+        dirs.into_iter().find_map(|group| fs::read_to_string(group.dir.join(name)).ok())
+    }
+
+    /// The number in a file, or on a line of it.
+    pub fn number(&self, name: &str, key: Option<&str>) -> u64 {
+        let text = self.file(name).unwrap_or_else(|| panic!("the group has no {name}"));
+        let value = key.map_or(Some(text.as_str()), |key| {
+            text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '))
+        });
+        value
+            .and_then(|value| value.trim().parse().ok())
+            .unwrap_or_else(|| panic!("{name}: {text}"))
+    }
+}
+
+/// Where a controller is mounted, whichever version carries it.
+fn hierarchy(controller: &str) -> Option<PathBuf> {
+    let carries = |tree: &PathBuf| {
+        let list = fs::read_to_string(tree.join("cgroup.controllers")).unwrap_or_default();
+        list.split_whitespace().any(|name| name == controller)
+    };
+    let v1 = || find_v1(&fs::read_to_string("/proc/self/mounts").unwrap(), controller);
+    mounted().filter(carries).or_else(v1)
+}
+
+/// The place of a controller's hierarchy of v1 in a table of mounts.
+fn find_v1(mounts: &str, controller: &str) -> Option<PathBuf> {
+    mounts.lines().find_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        let (place, kind, options) = (fields.next()?, fields.next()?, fields.next()?);
+        let carries = kind == "cgroup" && options.split(',').any(|option| option == controller);
+        carries.then(|| Path::new(place).to_owned())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +204,14 @@ mod tests {
         let mounts = "cgroup /c/memory cgroup rw,memory 0 0\ncgroup2 /c/unified cgroup2 rw 0 0\n";
         assert_eq!(find(mounts), Some("/c/unified".into()));
         assert_eq!(find("tmpfs /cgroup2 tmpfs rw 0 0\n"), None);
+    }
+
+    #[test]
+    fn a_hierarchy_of_v1_is_found_by_its_controller() {
+        let mounts =
+            "cgroup2 /c/unified cgroup2 rw 0 0\ncgroup /c/m cgroup rw,relatime,memory 0 0\n";
+        assert_eq!(find_v1(mounts, "memory"), Some("/c/m".into()));
+        assert_eq!(find_v1(mounts, "pids"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The schema that the agent prints, as the judge of the lines it prints.
 //!
-//! Lines come by the million, and the schema is a choice among seven types and fifty kinds of event,
+//! Lines come by the million, and the schema is a choice among eight types and fifty kinds of event,
 //! all of which a line is compared with. As every alternative has a `type` or `kind` of its own,
 //! which is checked here, a line is judged by the one alternative that is left for it: the same
 //! document, with the others taken out of the two choices.

@@ -11,7 +11,7 @@ use super::mail::{Mail, Post};
 use crate::{
     engine::Request,
     event::{Input, ProcReading, ProcessId, ReadDescriptor, Reconcile, TableReading},
-    host::{Proc, Scratch, SelfMeter, Want, clock},
+    host::{Cgroups, Proc, Scratch, SelfMeter, Want, clock},
     kernel::TablePass,
 };
 
@@ -31,6 +31,7 @@ pub(super) fn spawn(post: Post, pass: Option<TablePass>) -> Result<SyncSender<Ve
     let reader = Reader {
         proc: Proc::default(),
         scratch: Scratch::default(),
+        cgroups: Cgroups::find(&Proc::default()),
         pass,
         meter: SelfMeter::new(&Proc::default(), clock::boot_ns()),
         metered_ns: clock::boot_ns(),
@@ -47,6 +48,7 @@ pub(super) fn spawn(post: Post, pass: Option<TablePass>) -> Result<SyncSender<Ve
 struct Reader {
     proc: Proc,
     scratch: Scratch,
+    cgroups: Cgroups,
     pass: Option<TablePass>,
     meter: SelfMeter,
     metered_ns: u64,
@@ -85,7 +87,12 @@ impl Reader {
             Request::Space { pid } => self.space(*pid),
             Request::Table { pid } => self.table(*pid),
             Request::Ended { pids } => self.ended(pids),
+            &Request::Access { pid, begin } => self.access(pid, begin),
             Request::Host => self.host(),
+            Request::Cgroups { places } => {
+                let readings = self.cgroups.read(places).into_iter().map(Box::new);
+                self.batch.extend(readings.map(Input::Cgroup));
+            }
         }
     }
 
@@ -111,6 +118,13 @@ impl Reader {
         });
         reading.cost_ns = clock::thread_cpu_ns() - before_ns;
         self.batch.push(Input::Table(Box::new(reading)));
+    }
+
+    fn access(&mut self, pid: u32, begin: bool) {
+        match self.proc.read_access(pid, begin, &mut self.scratch) {
+            Ok(reading) => self.batch.extend(reading.map(Input::Access)),
+            Err(error) => tracing::debug!("{error}"),
+        }
     }
 
     /// Tells of those that are still there: zombies, and new processes with the pid of an old one.

@@ -1,5 +1,6 @@
 //! What the command line asks for, one module each, and the statuses they end with.
 
+mod leak_check;
 mod leak_rules;
 mod replay;
 mod seeding;
@@ -61,6 +62,7 @@ pub fn run(cli: Cli) -> Result<u8> {
             Ok(0)
         }
         Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked),
+        Some(Action::LeakCheck { from }) => leak_check::leak_check(from, cli.fail_on),
         Some(Action::ExecGate { argv }) => {
             let (status, message) = exec_gate(argv)?;
             Err(Refusal::new(status, message).into())

@@ -86,6 +86,9 @@ impl Episode {
         let floors = shape.floors;
         self.rest_ns = self.rest_ns.max(shape.longest_rest_ns);
         self.peak = self.peak.max(next.last_floor);
+        // What was confirmed stays so until it is taken back.
+        next.is_leak |= self.growth.is_leak;
+        self.growth.is_leak = next.is_leak;
         self.finest = self.finest.min(level as u8);
         let same = level == usize::from(self.level);
         if same || (floors as u8, level as u8) >= (self.floors, self.level) {

@@ -1,33 +1,43 @@
-//! The leak detector: is this series growing for good, how fast, and since when?
+//! The leak detector: is this series growing for good, why, how fast, and since when?
 //!
-//! One [`GrowthTracker`] per series takes its samples and answers with an [`Observation`]. Three
-//! things must agree before growth is called: the alarm statistic (`conformal`), which bounds
-//! false alarms whatever the series looks like; the size and shape of the floors (`shape`), read
-//! by one replaceable function (`judge::decide`); and two consecutive passes (`tracker`). What
+//! One [`GrowthTracker`] per series takes its samples and answers with an [`Observation`]. Four
+//! things must agree before a leak is called: the alarm statistic (`conformal`), which bounds false
+//! alarms whatever the series looks like; the size of the growth (`judge`); the model (`model`),
+//! which weighs the evidence (`shape`, `curves`, `load`, gathered by `features`) for ten explanations
+//! ([`Hypothesis`]); and two consecutive passes that the coarser levels bear out (`tracker`). What
 //! happens to an open finding (it stops, it is taken back) is `life`.
 //!
 //! Pure: no I/O, no clock, no global state; the same inputs give the same bits. Called by the
-//! engine. Growth is not yet a leak: a cache that has been filling steadily for five minutes is
-//! [`Verdict::Growing`] too. Telling those apart is the business of the rival hypotheses
-//! to come, which read the same [`ShapeEvidence`].
+//! engine.
 
 mod conformal;
+mod curves;
+mod features;
 mod floor;
+mod forecast;
+mod hypothesis;
 mod judge;
 mod life;
+mod load;
+mod model;
 mod onset;
 mod shape;
 #[cfg(test)]
 mod simulate;
 mod slope;
 mod stats;
+mod touched;
 mod tracker;
 #[cfg(test)]
 mod tracker_tests;
 
 pub use conformal::{Conformal, GATE};
+pub use features::{COUNT as FEATURES, Features, NAMES as FEATURE_NAMES};
 pub use floor::Floor;
-pub use judge::{Decision, Missing, decide};
+pub use forecast::{FirstPassage, first_passage};
+pub use hypothesis::{Beliefs, Hypothesis};
+pub use judge::{Decision, LEAK, Missing, SUSPECT, matters};
+pub use model::Model;
 pub use shape::ShapeEvidence;
 pub use slope::{Trend, theil_sen};
 pub use tracker::GrowthTracker;
@@ -50,11 +60,22 @@ pub struct Growth {
     pub rho: f64,
     /// Growth in robust standard deviations of the floors around the slope.
     pub effect_sds: f64,
+    /// Robust standard deviation of the floors around the slope.
+    pub residual_sd: f64,
+    /// Share of the memory that was touched within the quietest few seconds, where that was looked
+    /// at.
+    pub touched_share: Option<f64>,
     /// Length of a bucket of the deciding level, ns.
     pub level_bucket_ns: u64,
     /// Start of the first bucket of the growth, ns since boot: the onset where one was found,
     /// otherwise the earliest window that showed the growth.
     pub since_ns: u64,
+    /// Probability of a leak, after the coarser levels were heard.
+    pub confidence: f64,
+    /// Whether it was ever confirmed to be one.
+    pub is_leak: bool,
+    /// How likely each explanation is at the deciding level.
+    pub beliefs: Beliefs,
     /// Floor at `since_ns`.
     pub first_floor: f64,
     /// Newest floor.
@@ -70,7 +91,7 @@ pub enum Verdict {
     Steady,
     /// Growing, but something a verdict needs is missing.
     Pending(Missing),
-    /// Growing for good, as far as this series alone can tell.
+    /// Growing, and a leak is the likeliest explanation.
     Growing(Growth),
 }
 
@@ -79,7 +100,7 @@ pub enum Verdict {
 pub enum Phase {
     /// No finding.
     Quiet,
-    /// The series is growing.
+    /// A leak is suspected or, where `is_leak` says so, found.
     Open(Growth),
     /// The series was growing and has stopped at `plateau` (unit of the samples).
     Stopped {

@@ -1,7 +1,6 @@
 //! Shape evidence: what the floors of one level look like, apart from how surprising they are.
 //!
-//! Computed only after two O(1) comparisons ([`may_be_growing`]); read only by `judge::decide`.
-//! The rival hypotheses to come take the same struct.
+//! Computed only after two O(1) comparisons ([`may_be_growing`]); read by `judge` and `features`.
 
 use crate::series::{LevelView, MIN_KNOWN, SeriesSpec, WINDOW};
 

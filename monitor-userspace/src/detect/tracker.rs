@@ -8,16 +8,19 @@ use std::f64::consts::LN_10;
 use crate::series::{ClosedLevels, LEVELS, LevelView, Series, SeriesSpec};
 
 use super::conformal::{Conformal, GATE};
-use super::judge::{Decision, Missing, decide, refutes};
+use super::features::{Features, Sources};
+use super::hypothesis::Beliefs;
+use super::judge::{Decision, LEAK, Missing, SUSPECT, borne_out, matters, probability};
 use super::life::{Ceiling, End, Episode, minutes};
+use super::model::Model;
 use super::shape::{ShapeEvidence, may_be_growing};
 use super::stats::log_add;
+use super::touched::Touched;
 use super::{Growth, Observation, Phase, Transition, Verdict};
 
 /// Passes in a row, at the same level, before a finding opens.
 const CONFIRMATIONS: u8 = 2;
-/// Levels above the judged one that must bear it out: none of their floors before the onset may
-/// be as high as the growth.
+/// Levels above the judged one that must bear it out.
 const COARSER: usize = 2;
 
 /// One series under watch. At most 8 KiB at full depth, most of it after a day or more.
@@ -29,17 +32,23 @@ pub struct GrowthTracker {
     /// so having passed it once is enough.
     gate_log: f64,
     /// The last decision of each level; `None` until it can judge.
-    standing: [Option<Decision>; LEVELS],
-    streak: [u8; LEVELS],
+    standing: Vec<Option<Decision>>,
+    /// Passes in a row of each level, as a suspicion and as a leak.
+    streaks: [[u8; 2]; LEVELS],
+    /// What of the memory is used, while growth is weighed and that was looked at.
+    touched: Option<Touched>,
     state: State,
     ceiling: Ceiling,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum State {
     Quiet,
-    Open(Episode),
-    Stopped { plateau: f64 },
+    /// Few series ever are.
+    Open(Box<Episode>),
+    Stopped {
+        plateau: f64,
+    },
 }
 
 impl GrowthTracker {
@@ -49,8 +58,9 @@ impl GrowthTracker {
             series: Series::new(spec),
             evidence: Vec::new(),
             gate_log: 0.0,
-            standing: [None; LEVELS],
-            streak: [0; LEVELS],
+            standing: Vec::new(),
+            streaks: [[0; 2]; LEVELS],
+            touched: None,
             state: State::Quiet,
             ceiling: Ceiling::NONE,
         }
@@ -94,17 +104,51 @@ impl GrowthTracker {
             return Verdict::Growing(episode.growth);
         }
         let mut verdict = Verdict::Insufficient;
-        for decision in self.standing.iter().flatten() {
+        for (level, decision) in self.standing.iter().enumerate() {
             let next = match decision {
-                Decision::Flat => Verdict::Steady,
-                Decision::Rising(missing) => Verdict::Pending(*missing),
-                Decision::Pass => Verdict::Pending(Missing::Confirmation),
+                None => continue,
+                Some(Decision::Flat) => Verdict::Steady,
+                Some(Decision::Young) => Verdict::Pending(Missing::Time),
+                Some(Decision::Weighed(_)) => Verdict::Pending(self.missing(level)),
             };
             if closeness(&next) > closeness(&verdict) {
                 verdict = next;
             }
         }
         verdict
+    }
+
+    /// What a level whose growth was weighed lacks.
+    fn missing(&self, level: usize) -> Missing {
+        match self.confidence(level) {
+            Some(confidence) if confidence >= SUSPECT => {
+                if self.gate_log >= GATE.ln() {
+                    Missing::Confirmation
+                } else {
+                    Missing::Evidence
+                }
+            }
+            _ => Missing::Refutation,
+        }
+    }
+
+    /// The highest probability of a leak that any level has and the next two bear out, gate and
+    /// confirmation aside; `None` where no growth was weighed.
+    pub fn leak_probability(&self) -> Option<f64> {
+        let borne_out = (0..self.standing.len()).filter_map(|level| self.confidence(level));
+        self.is_weighing().then(|| borne_out.fold(0.0, f64::max))
+    }
+
+    /// Whether growth is being weighed: then it pays to look at what is touched.
+    pub fn is_weighing(&self) -> bool {
+        self.standing.iter().flatten().any(|decision| decision.log_odds().is_some())
+    }
+
+    /// Tells that of `held` bytes `touched` were used within the quietest few seconds that were
+    /// looked at. Told again and again while growth is weighed, it shows whether what was added is
+    /// used.
+    pub fn set_touched(&mut self, held: f64, touched: f64) {
+        self.touched = Some(Touched::after(self.touched, held, touched));
     }
 
     /// log10 of the highest e-value since the last episode ended (or ever).
@@ -119,11 +163,39 @@ impl GrowthTracker {
         ShapeEvidence::read(&view, self.coarser(level), ceiling, self.series.spec())
     }
 
+    /// Shape and evidence of a level now, where there is growth that matters: what the model is
+    /// fitted on.
+    pub fn evidence(&self, level: usize) -> Option<(ShapeEvidence, Features)> {
+        let view = self.series.level(level).filter(LevelView::can_judge)?;
+        view.floor(view.closed() - 1)?;
+        if !may_be_growing(&view, self.series.spec()) {
+            return None;
+        }
+        let shape = self.shape(level).filter(matters)?;
+        Some((shape, self.features(&view, &shape)))
+    }
+
+    fn features(&self, view: &LevelView<'_>, shape: &ShapeEvidence) -> Features {
+        let now_ns = view.start_ns(view.closed());
+        Features::read(
+            shape,
+            &Sources {
+                view: *view,
+                history: self.series.history().unwrap_or(*view),
+                age_ns: now_ns.saturating_sub(self.series.first_ns()),
+                counts: self.series.spec().counts,
+                touched: self.touched,
+            },
+        )
+    }
+
     /// Bytes this tracker occupies, heap included.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() - size_of::<Series>()
             + self.series.memory_bytes()
             + self.evidence.capacity() * size_of::<Conformal>()
+            + self.standing.capacity() * size_of::<Option<Decision>>()
+            + if matches!(self.state, State::Open(_)) { size_of::<Episode>() } else { 0 }
     }
 
     fn coarser(&self, level: usize) -> impl Iterator<Item = LevelView<'_>> {
@@ -142,6 +214,9 @@ impl GrowthTracker {
             if transition.is_none() || matches!(transition, Some(Transition::Updated)) {
                 transition = next.or(transition);
             }
+        }
+        if !self.is_weighing() {
+            self.touched = None;
         }
         Observation::Judged { closed, verdict: self.verdict(), transition }
     }
@@ -172,56 +247,66 @@ impl GrowthTracker {
     }
 
     fn judge(&mut self, level: usize) -> Option<Transition> {
+        if level >= self.standing.len() {
+            self.standing.reserve_exact(1);
+            self.standing.resize(level + 1, None);
+        }
         let view = self.series.level(level)?;
         if !view.can_judge() {
             self.standing[level] = None;
-            self.streak[level] = 0;
+            self.streaks[level] = [0; 2];
             return None;
         }
         // A void bucket neither confirms nor contradicts.
         view.floor(view.closed() - 1)?;
         let shape = may_be_growing(&view, self.series.spec()).then(|| self.shape(level));
-        let decision = match &shape {
-            None => Decision::Flat,
-            Some(None) => Decision::Rising(Missing::Time),
-            Some(Some(shape)) => {
-                let gate_passed = self.gate_passed();
-                let decision = decide(shape, gate_passed);
-                if decision == Decision::Pass && self.is_refuted(level) {
-                    Decision::Rising(Missing::Shape)
-                } else {
-                    decision
-                }
-            }
+        let growing = shape.flatten().filter(matters);
+        let beliefs = growing.map(|shape| Model::fitted().weigh(&self.features(&view, &shape)));
+        let decision = match (&shape, &beliefs) {
+            (Some(None), _) => Decision::Young,
+            (_, Some(beliefs)) => Decision::Weighed(beliefs.log_odds() as f32),
+            (_, None) => Decision::Flat,
         };
         self.standing[level] = Some(decision);
-        let passed = shape.flatten().filter(|_| decision == Decision::Pass);
-        self.streak[level] =
-            if passed.is_some() { (self.streak[level] + 1).min(CONFIRMATIONS) } else { 0 };
-        match passed {
-            Some(shape) => self.on_pass(level, &shape),
-            None => self.on_doubt(level),
+        let gate_passed = self.gate_passed();
+        let confidence = self.confidence(level).filter(|_| gate_passed).unwrap_or(0.0);
+        for (streak, least) in self.streaks[level].iter_mut().zip([SUSPECT, LEAK]) {
+            *streak = if confidence >= least { (*streak + 1).min(CONFIRMATIONS) } else { 0 };
+        }
+        match growing.zip(beliefs) {
+            Some((shape, beliefs)) if confidence >= SUSPECT => {
+                self.on_pass(level, &shape, confidence, beliefs)
+            }
+            _ => self.on_doubt(level),
         }
     }
 
-    /// Does one of the next two levels, where it can judge, contradict a pass?
-    fn is_refuted(&self, level: usize) -> bool {
-        let mut coarser = level + 1..=level + COARSER;
-        coarser.any(|level| {
-            let can_judge = self.series.level(level).is_some_and(|view| view.can_judge());
-            can_judge && self.shape(level).as_ref().is_some_and(refutes)
-        })
+    /// The probability of a leak as a level sees it, borne out by the next two; `None` where it has
+    /// weighed nothing or one of them sees no growth.
+    fn confidence(&self, level: usize) -> Option<f64> {
+        let own = self.standing.get(level).copied().flatten()?.log_odds()?;
+        let coarser = (level + 1..=level + COARSER)
+            .filter_map(|level| self.standing.get(level).copied().flatten());
+        borne_out(own, coarser).map(probability)
     }
 
-    fn on_pass(&mut self, level: usize, shape: &ShapeEvidence) -> Option<Transition> {
-        let growth = self.growth(shape);
+    fn on_pass(
+        &mut self,
+        level: usize,
+        shape: &ShapeEvidence,
+        confidence: f64,
+        beliefs: Beliefs,
+    ) -> Option<Transition> {
+        let [suspicions, leaks] = self.streaks[level];
+        let is_leak = leaks >= CONFIRMATIONS;
+        let growth = Growth { confidence, is_leak, ..self.growth(shape, beliefs) };
         if let State::Open(episode) = &mut self.state {
             return Some(episode.update(growth, level, shape));
         }
-        if self.streak[level] < CONFIRMATIONS {
+        if suspicions < CONFIRMATIONS {
             return None;
         }
-        self.state = State::Open(Episode::open(growth, level, shape));
+        self.state = State::Open(Box::new(Episode::open(growth, level, shape)));
         Some(Transition::Opened)
     }
 
@@ -241,11 +326,11 @@ impl GrowthTracker {
         // that once grew while starting would have no gate for the rest of its life.
         self.evidence.iter_mut().for_each(Conformal::forget);
         self.gate_log = 0.0;
-        self.streak = [0; LEVELS];
+        self.streaks = [[0; 2]; LEVELS];
         Some(transition)
     }
 
-    fn growth(&self, shape: &ShapeEvidence) -> Growth {
+    fn growth(&self, shape: &ShapeEvidence, beliefs: Beliefs) -> Growth {
         let per_min = |slope: f64| slope / minutes(shape.bucket_ns);
         Growth {
             rate_per_min: per_min(shape.trend.slope),
@@ -254,6 +339,11 @@ impl GrowthTracker {
             growth: shape.growth,
             rho: shape.rho,
             effect_sds: shape.effect_sds,
+            residual_sd: shape.trend.residual_sd,
+            touched_share: self.touched.map(|touched| touched.share()),
+            confidence: beliefs.leak(),
+            is_leak: false,
+            beliefs,
             level_bucket_ns: shape.bucket_ns,
             since_ns: shape.since_ns,
             first_floor: shape.first,
@@ -268,7 +358,7 @@ const fn closeness(verdict: &Verdict) -> u8 {
         Verdict::Insufficient => 0,
         Verdict::Steady => 1,
         Verdict::Pending(Missing::Time) => 2,
-        Verdict::Pending(Missing::Shape) => 3,
+        Verdict::Pending(Missing::Refutation) => 3,
         Verdict::Pending(Missing::Evidence) => 4,
         Verdict::Pending(Missing::Confirmation) => 5,
         Verdict::Growing(_) => 6,

@@ -183,6 +183,7 @@ impl Engine {
             id: ProcessId::from_start_ns(birth.child, birth.start_ns),
             timers: Timers::none(),
             identity: self.table.get(event.pid).and_then(|maker| maker.identity.clone()),
+            component: self.table.get(event.pid).and_then(|maker| maker.component.clone()),
             ..Process::new(birth.child, comm, event.at_ns, key).watched(watch)
         });
         if !is_traced {
@@ -223,6 +224,7 @@ impl Engine {
             process.since_ns = event.at_ns;
             process.reading = None;
             process.cpu_percent = None;
+            process.load = None;
             process.idle_rounds = 0;
             process.timers.exec();
             process.wants_identity = true;

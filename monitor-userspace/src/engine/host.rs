@@ -44,6 +44,8 @@ impl Engine {
             timers: timers.sum(),
             shm_segments: host.segments.len() as u64,
             orphan_shm_segments: orphans(host).count() as u64,
+            limits: host.limits,
+            pressure: host.pressure,
         })
     }
 }

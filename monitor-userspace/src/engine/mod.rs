@@ -4,12 +4,17 @@
 
 mod budget;
 mod checks;
+mod components;
 mod events;
+mod findings;
 mod host;
+mod limits;
+mod looks;
 mod readings;
 mod report;
 mod requests;
 mod resources;
+mod rule_finding;
 mod rules;
 mod scope;
 mod snapshot;
@@ -17,6 +22,8 @@ mod snapshot;
 mod tests;
 mod zombies;
 
+pub use findings::{Subject, growth_finding};
+pub use limits::Limit;
 use regex::Regex;
 pub use requests::Request;
 use rustc_hash::FxHashMap;
@@ -75,10 +82,14 @@ pub struct Engine {
     zombies: zombies::Zombies,
     growths: FxHashMap<u32, Growths>,
     book: rules::RuleBook,
+    looks: looks::Looks,
     dead: FxHashMap<u32, Dead>,
     requests: requests::Schedule,
     counts: Counts,
     host: Option<crate::event::HostReading>,
+    components: components::Components,
+    /// Whether events tell of accepted connections.
+    sees_accepts: bool,
     own: Option<SelfReading>,
     /// Whether the command of `--` runs: until then its process is a copy of the agent at a gate.
     is_command_started: bool,
@@ -129,10 +140,13 @@ impl Engine {
             zombies: zombies::Zombies::default(),
             growths: FxHashMap::default(),
             book: rules::RuleBook::new(rules),
+            looks: looks::Looks::default(),
             dead: FxHashMap::default(),
             requests: requests::Schedule::new(facts.started_ns),
             counts: Counts::default(),
             host: None,
+            components: components::Components::default(),
+            sees_accepts: scope::sees_accepts(&facts),
             own: None,
             is_command_started: false,
             command_status: None,
@@ -173,8 +187,11 @@ impl Engine {
             Input::Host(reading) => {
                 self.on_host(reading);
                 self.judge_host(reading.at_ns, out);
+                self.judge_components(reading.at_ns, out);
             }
             Input::Custom(reading) => self.on_custom(reading, out),
+            Input::Access(reading) => self.on_access(reading),
+            Input::Cgroup(reading) => self.on_cgroup(reading),
             Input::SelfReading(reading) => self.own = Some(*reading),
             Input::CommandExit(exit) => self.command_status = Some(exit.status),
             Input::Tick { now_ns } => self.on_tick(*now_ns, out),

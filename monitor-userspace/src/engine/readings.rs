@@ -1,11 +1,15 @@
 //! What was read of the host, applied to the inventory and to the series.
 
-use super::{Engine, requests::next_look_ns};
+use super::{
+    Engine,
+    requests::{next_identity_ns, next_look_ns},
+    snapshot::connections,
+};
 use crate::{
-    event::{Privilege, ProcReading, Reconcile, TICK_NS},
-    inventory::{Space, SpaceKey},
+    event::{DescriptorKind, MappingClass, Privilege, ProcReading, Reconcile, TICK_NS},
+    inventory::{Process, Space, SpaceKey, Work},
     output::Output,
-    rule::Sample,
+    rule::{Sample, Signal, Values},
 };
 
 /// State letter of a reading that found no process: it is gone.
@@ -18,6 +22,21 @@ const QUIET_NS: u64 = 200_000_000;
 /// How often an unusable reading of a space that waits to be known is repeated at once; after
 /// that on every tick.
 const AT_ONCE: u8 = 8;
+
+/// Signals that are the number of descriptors of one kind.
+const KINDS: [(Signal, DescriptorKind); 5] = [
+    (Signal::Pipes, DescriptorKind::Pipe),
+    (Signal::Eventfds, DescriptorKind::Eventfd),
+    (Signal::Sockets, DescriptorKind::Socket),
+    (Signal::Timerfds, DescriptorKind::Timerfd),
+    (Signal::Memfds, DescriptorKind::Memfd),
+];
+
+/// What a process has done so far, as a look shows it.
+fn work(reading: &ProcReading, accepted: Option<u64>) -> Work {
+    let &ProcReading { at_ns, cpu_ticks, read_bytes, .. } = reading;
+    Work { at_ns, cpu_ticks, accepted, read_bytes }
+}
 
 impl Engine {
     pub(super) fn on_proc(&mut self, reading: &ProcReading, out: &mut dyn FnMut(Output<'_>)) {
@@ -83,11 +102,19 @@ impl Engine {
         process.due_ns = next_look_ns(reading.at_ns, process.idle_rounds);
         let mut kept = Box::new(reading.clone());
         let mut is_unseen = false;
-        if let Some(identity) = kept.identity.take() {
+        if let Some(mut identity) = kept.identity.take() {
             is_unseen = identity.is_32bit;
+            process.component = identity.component.take().map(|it| self.components.intern(*it));
             process.identity = Some(identity.into());
             process.wants_identity = false;
+            process.identity_due_ns = next_identity_ns(reading.at_ns);
         }
+        let is_32bit = process.identity.as_ref().is_some_and(|identity| identity.is_32bit);
+        let is_told = self.sees_accepts && !is_32bit;
+        process.accepted = process.accepted.or(Some(0)).filter(|_| is_told);
+        let before = last.as_deref().map(|last| work(last, process.accepted_before));
+        process.load = before.and_then(|before| work(reading, process.accepted).since(before));
+        process.accepted_before = process.accepted;
         if let Some(last) = last {
             let passed_ns = reading.at_ns.saturating_sub(last.at_ns);
             if passed_ns > 0 {
@@ -97,6 +124,7 @@ impl Engine {
             // What is read less often stays as last read.
             kept.detail = kept.detail.or(last.detail);
             kept.rollup = kept.rollup.or(last.rollup);
+            kept.limits = kept.limits.or(last.limits);
         }
         process.reading = Some(kept);
         if is_unseen {
@@ -141,25 +169,62 @@ impl Engine {
 
     /// Feeds the series of a process and reports what came of it.
     fn sample(&mut self, reading: &ProcReading, out: &mut dyn FnMut(Output<'_>)) {
-        let pid = reading.process.pid;
-        let Some(process) = self.table.get(pid) else { return };
-        let space = self.table.space_of(pid).filter(|space| {
+        let Some(process) = self.table.get(reading.process.pid) else { return };
+        let load = process.cpu_percent.unwrap_or(0.0);
+        let (id, values) = (process.id, self.values_of(process, reading));
+        self.observe_growth(id, &Sample { at_ns: reading.at_ns, load, values }, out);
+    }
+
+    /// What a process holds, as far as it is known to be right.
+    fn values_of(&self, process: &Process, reading: &ProcReading) -> Values {
+        let pid = process.id.pid;
+        let is_trusted = |is_exact| {
             // Without events the last reading is all there is.
-            space.is_exact() || self.facts.privilege == Privilege::ProcOnly
-        });
-        let totals = space.and_then(Space::totals);
-        let kept = process.reading.as_deref();
-        let swap_bytes = kept.and_then(|kept| kept.detail).map_or(0, |detail| detail.swap_bytes);
-        // Pages the program has freed and the kernel has not taken yet are not held.
-        let lazyfree_bytes =
-            kept.and_then(|kept| kept.rollup).map_or(0, |rollup| rollup.lazyfree_bytes);
-        let sample = Sample {
-            at_ns: reading.at_ns,
-            load: process.cpu_percent.unwrap_or(0.0),
-            totals,
-            touched_bytes: reading.rss_anon_bytes.saturating_sub(lazyfree_bytes) + swap_bytes,
+            is_exact || self.facts.privilege == Privilege::ProcOnly
         };
-        self.observe_growth(process.id, &sample, out);
+        let space = self.table.space_of(pid).filter(|space| is_trusted(space.is_exact()));
+        let totals = space.and_then(Space::totals);
+        let table = self.tables.of(pid).filter(|table| is_trusted(table.is_exact()));
+        let counts = table.and_then(|_| self.tables.counts(pid));
+        let mut values = Values::default();
+        let held = |class| totals.map(|totals| totals.get(class));
+        values.set(Signal::Heap, held(MappingClass::Heap));
+        values.set(Signal::Anon, held(MappingClass::Anonymous));
+        values.set(Signal::Shared, held(MappingClass::Shared));
+        let own = self.table.space_of(pid).map_or(0, |space| self.own_segment_bytes(space));
+        values.set(Signal::Touched, Some(touched_bytes(process, reading) + own));
+        let segments = space.and_then(Space::segments);
+        values.set(Signal::Segments, segments.map(|segments| segments as u64));
+        if let Some(counts) = counts {
+            for (signal, kind) in KINDS {
+                values.set(signal, Some(counts.get(kind)));
+            }
+            let files = counts.knows_files.then(|| counts.get(DescriptorKind::File));
+            values.set(Signal::Files, files);
+            values.set(Signal::Descriptors, files.map(|_| counts.by_kind.iter().sum()));
+            values.set(Signal::CloseWait, Some(connections(&counts).close_wait));
+            values.set(Signal::EpollWatches, Some(counts.epoll_watches));
+            values.set(Signal::InotifyWatches, Some(counts.inotify_watches));
+        }
+        values.set(Signal::Timers, process.timers.count(reading.at_ns));
+        values.set(Signal::Threads, Some(reading.threads.into()));
+        values.set(Signal::Children, Some(self.table.children_of(pid).into()));
+        values.set(Signal::Zombies, Some(self.zombies.of(pid)));
+        values
+    }
+
+    /// Memory of the System V segments that only this space has attached, resident or swapped out.
+    /// Of other shared memory /proc does not tell how much of it nobody else has mapped, short of a
+    /// walk over every page.
+    pub(super) fn own_segment_bytes(&self, space: &Space) -> u64 {
+        let Some(host) = self.host.as_ref() else { return 0 };
+        let own: Vec<_> = host.segments.iter().filter(|it| it.attached == 1).collect();
+        if own.is_empty() {
+            return 0;
+        }
+        let ids = space.segment_ids();
+        let own = own.into_iter().filter(|segment| ids.contains(&segment.id));
+        own.map(|segment| segment.rss_bytes + segment.swap_bytes).sum()
     }
 
     pub(super) fn on_reconcile(&mut self, reading: &Reconcile) {
@@ -185,4 +250,13 @@ impl Engine {
             self.seed_if_named(reading.process.pid, reading.t1_ns);
         }
     }
+}
+
+/// Anonymous memory that is held: resident or swapped out. Pages that the program has freed and the
+/// kernel has not taken yet are not.
+fn touched_bytes(process: &Process, reading: &ProcReading) -> u64 {
+    let kept = process.reading.as_deref();
+    let swap = kept.and_then(|kept| kept.detail).map_or(0, |detail| detail.swap_bytes);
+    let freed = kept.and_then(|kept| kept.rollup).map_or(0, |rollup| rollup.lazyfree_bytes);
+    reading.rss_anon_bytes.saturating_sub(freed) + swap
 }

@@ -1,12 +1,14 @@
 //! Decides what to read of the host and when, so that the cost follows activity and checking the
 //! inventory stays within one percent of a core.
 
+use std::sync::Arc;
+
 use super::{
     Engine,
     checks::{Known, Pace, Step},
 };
 use crate::{
-    event::Privilege,
+    event::{Placement, Privilege},
     inventory::{Process, Watch},
 };
 
@@ -36,7 +38,7 @@ pub enum Request {
         detail: bool,
         /// Whether its smaps_rollup is: for suspects, and now and then for what was asked for.
         rollup: bool,
-        /// Whether its command line, user and cgroup are.
+        /// Whether its command line, user, cgroup and limits are.
         identity: bool,
         /// Whether its descriptors are worth listing, only to know how many there are.
         listing: bool,
@@ -56,8 +58,20 @@ pub enum Request {
         /// Which.
         pids: Vec<u32>,
     },
-    /// Look at the host's memory and at the agent itself.
+    /// Take the marks of accessed pages away, or count those that are back.
+    Access {
+        /// Whose.
+        pid: u32,
+        /// Whether to take them away.
+        begin: bool,
+    },
+    /// Look at the host and at the agent itself.
     Host,
+    /// Look at the cgroups of components.
+    Cgroups {
+        /// Where they are.
+        places: Vec<Arc<Placement>>,
+    },
 }
 
 impl Request {
@@ -73,6 +87,9 @@ const LOOK_NS: u64 = 5_000_000_000;
 const MAX_IDLE_ROUNDS: u64 = 6;
 /// How often the sums over all pages of a suspect are taken: they cost milliseconds.
 const ROLLUP_NS: u64 = 30_000_000_000;
+/// How often it is asked again who an active process is, and what its limits are: it may have moved
+/// to another cgroup, or been given other limits.
+const IDENTITY_NS: u64 = 60_000_000_000;
 /// How often everything else is looked for that events should have shown.
 const SCAN_NS: u64 = 60_000_000_000;
 /// Share of one core that checking may cost, as a divisor of time.
@@ -119,12 +136,20 @@ impl Schedule {
         self.pending.push(Request::Unwatch { pid });
     }
 
+    pub(super) fn ask(&mut self, request: Request) {
+        self.pending.push(request);
+    }
+
     pub(super) fn ask_space(&mut self, pid: u32) {
         self.pending.push(Request::Space { pid });
     }
 
     pub(super) fn ask_table(&mut self, pid: u32) {
         self.pending.push(Request::Table { pid });
+    }
+
+    pub(super) fn ask_access(&mut self, pid: u32, begin: bool) {
+        self.pending.push(Request::Access { pid, begin });
     }
 
     pub(super) fn spend(&mut self, cost_ns: u64) {
@@ -145,20 +170,28 @@ pub(super) fn next_look_ns(at_ns: u64, idle_rounds: u8) -> u64 {
     (at_ns / LOOK_NS + rounds) * LOOK_NS
 }
 
+/// When it is asked again who a process is that was asked for at `at_ns`.
+pub(super) fn next_identity_ns(at_ns: u64) -> u64 {
+    at_ns + IDENTITY_NS
+}
+
 impl Engine {
     /// Fills the list of requests for this tick. A replay calls this too: asking changes state.
     pub(super) fn schedule(&mut self, now_ns: u64) {
         self.requests.earn(now_ns);
-        if now_ns >= self.requests.next_host_ns {
+        let is_round = now_ns >= self.requests.next_host_ns;
+        if is_round {
             self.requests.next_host_ns = now_ns + LOOK_NS;
             self.requests.pending.push(Request::Host);
         }
+        self.ask_cgroups(is_round);
         let scan_every = if self.facts.privilege == Privilege::Full { SCAN_NS } else { LOOK_NS };
         let pids = self.table.pids();
         if now_ns >= self.requests.next_scan_ns {
             self.requests.next_scan_ns = now_ns + scan_every;
             self.requests.pending.push(Request::Scan { known: pids.clone() });
         }
+        self.schedule_looks(now_ns, &pids);
         let mut checks = 0;
         for pid in pids {
             self.schedule_look(pid, now_ns);
@@ -202,7 +235,8 @@ impl Engine {
     fn schedule_look(&mut self, pid: u32, now_ns: u64) {
         let is_swapping =
             self.host.as_ref().is_some_and(|host| host.swap_free_bytes < host.swap_total_bytes);
-        let is_suspect = self.growths.get(&pid).is_some_and(|growths| growths.open().is_some());
+        let is_suspect =
+            self.growths.get(&pid).is_some_and(|growths| growths.open().next().is_some());
         let Some(process) = self.table.get_mut(pid) else { return };
         if now_ns < process.due_ns {
             return;
@@ -212,7 +246,8 @@ impl Engine {
         if rollup {
             process.rollup_due_ns = now_ns + ROLLUP_NS;
         }
-        let identity = process.wants_identity;
+        let is_active = process.idle_rounds == 0;
+        let identity = process.wants_identity || (is_active && now_ns >= process.identity_due_ns);
         let listing = process.watch == Watch::Named;
         let detail = is_swapping || listing || process.reading.is_none();
         process.due_ns = next_look_ns(now_ns, process.idle_rounds);

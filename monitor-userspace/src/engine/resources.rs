@@ -29,6 +29,13 @@ impl Engine {
         }
         if let Some(process) = self.table.get_mut(event.pid) {
             process.timers.apply(event.at_ns, &event.body);
+            if let Body::Call(call) = event.body
+                && matches!(call.kind, EventKind::Accept | EventKind::Accept4)
+                && call.result >= 0
+                && let Some(accepted) = &mut process.accepted
+            {
+                *accepted += 1;
+            }
         }
         // What is opened and closed through the ring is told by no call.
         if let Body::Call(call) = event.body

@@ -5,15 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
-use super::Engine;
+use super::{Engine, rule_finding::component_of};
 use crate::{
-    event::{CustomReading, CustomSubject, CustomValue, TICK_NS},
-    output::{
-        Evidence, Finding, FindingState, FindingVerdict, Output, RuleError, Severity, start_time,
-    },
+    event::{self, CustomReading, CustomSubject, CustomValue, Pressures, TICK_NS},
+    output::{ComponentSnapshot, Finding, FindingState, Output, RuleError, Snapshot, start_time},
     rule::{
-        ComponentView, Counters, Grade, Held, HostView, Limits, Pressure, ProcessView, Rules,
-        Subject, SystemTables, Verdict, View, Watched,
+        ComponentView, Counters, HostView, Limits, Pressure, ProcessView, Rules, Subject,
+        SystemTables, Verdict, View, Watched,
     },
 };
 
@@ -25,7 +23,7 @@ const FORGOTTEN_NS: u64 = 3_600_000_000_000;
 /// The rules and what is remembered of whom they are about.
 #[derive(Debug)]
 pub(super) struct RuleBook {
-    rules: Rules,
+    pub(super) rules: Rules,
     processes: FxHashMap<u32, OfProcess>,
     components: BTreeMap<String, OfComponent>,
     host: Watched,
@@ -47,11 +45,23 @@ struct OfComponent {
     watched: Watched,
     counters: Counters,
     heard_ns: u64,
+    /// What its cgroup says; `None` of what is known by its reports only.
+    measured: Option<Measured>,
+}
+
+/// What a cgroup says of a component.
+#[derive(Clone, Copy, Debug)]
+struct Measured {
+    memory_bytes: Option<u64>,
+    processes: u64,
+    threads: Option<u64>,
+    limits: Limits,
+    pressure: Pressure,
 }
 
 /// Whom a rule is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
+pub(super) enum Who {
     Process(u32),
     Component(String),
     Host,
@@ -102,7 +112,7 @@ impl Engine {
         let view = View::Process(ProcessView {
             snapshot: &snapshot,
             age_seconds: (started_ns > 0).then(|| at_ns.saturating_sub(started_ns) as f64 / 1e9),
-            limits: Limits::default(),
+            limits: self.limits_for_rules(&snapshot),
             growth: &[],
             custom: own.counters.as_deref(),
         });
@@ -119,12 +129,73 @@ impl Engine {
         let Some(snapshot) = self.host_snapshot() else { return };
         let view = View::Host(HostView {
             snapshot: &snapshot,
-            pressure: Pressure::default(),
-            tables: SystemTables::default(),
+            pressure: pressure(&snapshot.pressure),
+            tables: SystemTables {
+                open_files: snapshot.limits.open_files,
+                open_files_limit: snapshot.limits.file_max,
+                tasks: snapshot.limits.tasks,
+                tasks_limit: lower(snapshot.limits.pid_max, snapshot.limits.threads_max),
+                conntrack: snapshot.limits.conntrack,
+                conntrack_limit: snapshot.limits.conntrack_max,
+            },
         });
         let RuleBook { rules, host, .. } = &mut self.book;
         let verdicts = rules.observe(host, &view, at_ns);
         self.tell(&Who::Host, at_ns, verdicts, out);
+    }
+
+    /// Looks at the components, as often as at the host. Of those of one name each goes by its path.
+    pub(super) fn judge_components(&mut self, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        if !self.book.rules.concerns(Subject::Component) {
+            return;
+        }
+        let snapshots = self.component_snapshots();
+        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        for snapshot in &snapshots {
+            *names.entry(&snapshot.component).or_default() += 1;
+        }
+        let is_alone = |name: &str| names.get(name) == Some(&1);
+        let by_name: BTreeMap<String, Measured> = snapshots
+            .iter()
+            .map(|it| {
+                let name = if is_alone(&it.component) { &it.component } else { &it.cgroup };
+                (name.clone(), measured(it))
+            })
+            .collect();
+        let is_gone = |(name, own): &(&String, &OfComponent)| {
+            own.measured.is_some() && !by_name.contains_key(*name)
+        };
+        let gone = self.book.components.iter().filter(is_gone);
+        let gone: Vec<String> = gone.map(|(name, _)| name.clone()).collect();
+        for name in gone {
+            self.forget_component(name, at_ns, out);
+        }
+        for (name, measured) in by_name {
+            let components = &mut self.book.components;
+            if components.len() < MAX_COMPONENTS || components.contains_key(&name) {
+                let own = components.entry(name.clone()).or_default();
+                own.measured = Some(measured);
+                own.heard_ns = at_ns;
+                self.judge_component(&name, at_ns, out);
+            }
+        }
+    }
+
+    fn forget_component(&mut self, name: String, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        if let Some(own) = self.book.components.remove(&name) {
+            self.end_all(&Who::Component(name), &own.watched, at_ns, out);
+        }
+    }
+
+    fn limits_for_rules(&self, snapshot: &Snapshot) -> Limits {
+        let own = snapshot.limits.unwrap_or_default();
+        Limits {
+            descriptors: own.open_files,
+            address_space_bytes: own.address_space_bytes,
+            processes: own.processes,
+            mappings: self.host.as_ref().and_then(|host| host.limits.max_map_count),
+            memory_bytes: None,
+        }
     }
 
     fn judge_component(&mut self, name: &str, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
@@ -133,7 +204,11 @@ impl Engine {
         let view = View::Component(ComponentView {
             name,
             custom: Some(&own.counters),
-            ..ComponentView::default()
+            memory_bytes: own.measured.and_then(|it| it.memory_bytes),
+            processes: own.measured.map(|it| it.processes),
+            threads: own.measured.and_then(|it| it.threads),
+            limits: own.measured.map(|it| it.limits).unwrap_or_default(),
+            pressure: own.measured.map(|it| it.pressure).unwrap_or_default(),
         });
         let verdicts = rules.observe(&mut own.watched, &view, at_ns);
         self.tell(&Who::Component(name.to_owned()), at_ns, verdicts, out);
@@ -193,9 +268,7 @@ impl Engine {
         let silent = self.book.components.iter().filter(is_silent);
         let silent: Vec<String> = silent.map(|(name, _)| name.clone()).collect();
         for name in silent {
-            if let Some(own) = self.book.components.remove(&name) {
-                self.end_all(&Who::Component(name), &own.watched, now_ns, out);
-            }
+            self.forget_component(name, now_ns, out);
         }
     }
 
@@ -290,93 +363,47 @@ impl Engine {
         }));
     }
 
-    fn process_of(&self, who: &Who) -> Option<&crate::inventory::Process> {
+    pub(super) fn process_of(&self, who: &Who) -> Option<&crate::inventory::Process> {
         match who {
             Who::Process(pid) => self.table.get(*pid),
             Who::Component(_) | Who::Host => None,
         }
     }
+}
 
-    fn rule_finding(
-        &self,
-        who: &Who,
-        held: &Held,
-        at_ns: u64,
-        state: FindingState,
-    ) -> Option<Finding> {
-        let rule = self.book.rules.get(held.rule)?;
-        let process = self.process_of(who);
-        let identity = process.and_then(|process| process.identity.as_deref());
-        let of_process = identity.and_then(|it| it.container.clone().or_else(|| it.unit.clone()));
-        let severity = match rule.grade {
-            Grade::Fixed(severity) => severity,
-            Grade::Computed => Severity::Low,
-        };
-        let started = process.map_or(0, |process| process.id.start_ticks);
-        Some(Finding {
-            ts: self.clock.at(at_ns),
-            id: finding_id(&rule.name, who, started, held.opened_ns),
-            rule: rule.name.clone(),
-            state,
-            severity,
-            verdict: FindingVerdict::Threshold,
-            pid: process.map(|process| process.id.pid),
-            start_time: process.and_then(|process| start_time(self.clock, process.id)),
-            comm: process.map(|process| process.comm.clone()),
-            component: component_of(who).or(of_process),
-            resource: rule.resource.clone(),
-            rate_per_min: None,
-            rate_unit: None,
-            rate_interval: None,
-            confidence: None,
-            e_value_log10: None,
-            rival: None,
-            since: self.clock.at(held.since_ns),
-            forecast: None,
-            evidence: held.quotes.iter().map(evidence).collect(),
-            stacks: Vec::new(),
-            recommendation: recommendation(&rule.recommendation, rule.action.as_deref(), who),
-        })
+fn measured(snapshot: &ComponentSnapshot) -> Measured {
+    Measured {
+        // The limit may be another cgroup's around it: what counts is what is charged there.
+        memory_bytes: match &snapshot.memory_max {
+            Some(limit) => Some(limit.working_set_bytes),
+            None => snapshot.working_set_bytes,
+        },
+        processes: snapshot.processes,
+        threads: snapshot.threads,
+        limits: Limits {
+            memory_bytes: snapshot.memory_max.as_ref().map(|limit| limit.limit_bytes),
+            processes: snapshot.pids_max.as_ref().map(|limit| limit.limit),
+            ..Limits::default()
+        },
+        pressure: pressure(&snapshot.pressure),
     }
 }
 
-fn component_of(who: &Who) -> Option<String> {
-    match who {
-        Who::Component(name) => Some(name.clone()),
-        Who::Process(_) | Who::Host => None,
+/// The lower of two limits that are known.
+fn lower(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    one.into_iter().chain(other).min()
+}
+
+fn pressure(pressures: &Pressures) -> Pressure {
+    let some = |of: Option<event::Pressure>| of.map(|of| of.some.avg10);
+    let full = |of: Option<event::Pressure>| of.and_then(|of| of.full).map(|full| full.avg10);
+    Pressure {
+        memory_some_avg10: some(pressures.memory),
+        memory_full_avg10: full(pressures.memory),
+        cpu_some_avg10: some(pressures.cpu),
+        io_some_avg10: some(pressures.io),
+        io_full_avg10: full(pressures.io),
     }
-}
-
-fn evidence(quote: &crate::rule::Quote) -> Evidence {
-    let text = format!("{} {}", quote.name, quote.unit.show(quote.value));
-    Evidence { name: quote.name.clone().into(), value: quote.value, says: "threshold", text }
-}
-
-/// `PID` in a recommendation stands for the process's. Actions are not carried out yet.
-fn recommendation(text: &str, action: Option<&str>, who: &Who) -> String {
-    let text = match who {
-        Who::Process(pid) => text.replace("PID", &pid.to_string()),
-        Who::Component(_) | Who::Host => text.to_owned(),
-    };
-    match action {
-        Some(action) if text.is_empty() => format!("would do: {action}"),
-        Some(action) => format!("{text} (would do: {action})"),
-        None => text,
-    }
-}
-
-/// A hash of rule, identity and first time (FNV-1a): the same in every replay.
-fn finding_id(rule: &str, who: &Who, start_ticks: u64, opened_ns: u64) -> String {
-    let who = match who {
-        Who::Process(pid) => format!("pid {pid} {start_ticks}"),
-        Who::Component(name) => format!("component {name}"),
-        Who::Host => "host".to_owned(),
-    };
-    let text = format!("{rule} {who} {opened_ns}");
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
 }
 
 #[cfg(test)]

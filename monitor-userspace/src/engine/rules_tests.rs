@@ -4,8 +4,11 @@ use std::{fs, path::Path};
 
 use super::*;
 use crate::{
-    engine::{CommPattern, tests::facts},
-    event::{CustomKind, Filters, HostReading, Input, ProcReading, ProcessId, RuleFile},
+    engine::{CommPattern, rule_finding::recommendation, tests::facts},
+    event::{
+        CgroupMemory, CgroupReading, CustomKind, Filters, HostReading, Input, MemoryLimit,
+        Placement, ProcIdentity, ProcReading, ProcessId, RuleFile,
+    },
     sink::{Plain, Sink as _},
 };
 
@@ -229,8 +232,54 @@ fn a_growth_rule_that_is_switched_off_says_nothing() {
         world.text()
     };
     let on = grows("");
-    assert!(on.starts_with("FINDING [medium] rss_growth api (pid 7): "), "{on}");
+    assert!(on.starts_with("FINDING [") && on.contains("] rss_growth api (pid 7): "), "{on}");
     assert_eq!(grows("[[rule]]\nname = \"rss_growth\"\nenabled = false\n"), "");
+}
+
+#[test]
+fn a_component_near_its_limit_is_found_until_it_is_gone() {
+    let mut world = World::new("");
+    let place = Placement { name: "api.service".to_owned(), ..Placement::default() };
+    let place = Placement { path: "/system.slice/api.service".to_owned(), ..place };
+    let reading = ProcReading {
+        process: ProcessId { pid: 7, start_ticks: 7 },
+        at_ns: 10 * SECOND,
+        comm: "api".to_owned(),
+        state: 'S',
+        virtual_bytes: 1 << 30,
+        identity: Some(Box::new(ProcIdentity {
+            component: Some(Box::new(place.clone())),
+            ..ProcIdentity::default()
+        })),
+        ..ProcReading::default()
+    };
+    world.feed(&Input::Proc(Box::new(reading)));
+    let memory = CgroupMemory { current_bytes: 99 << 20, ..CgroupMemory::default() };
+    let limit = MemoryLimit {
+        path: place.path.clone(),
+        limit_bytes: 100 << 20,
+        current_bytes: 99 << 20,
+        working_set_bytes: 99 << 20,
+    };
+    let reading = CgroupReading {
+        path: place.path,
+        at_ns: 11 * SECOND,
+        memory: Some(memory),
+        memory_max: Some(limit),
+        ..CgroupReading::default()
+    };
+    world.feed(&Input::Cgroup(Box::new(reading)));
+    for second in [20, 50] {
+        world.host(second, 50 << 30);
+    }
+    assert_eq!(
+        world.text(),
+        "FINDING [high] cgroup_limit api.service: memory: memory_bytes 99.0 MiB, \
+         limit.memory_bytes 100.0 MiB since 1970-01-01T00:00:20Z\n"
+    );
+    world.end(60);
+    world.host(70, 50 << 30);
+    assert_eq!(world.text(), "RESOLVED cgroup_limit api.service: no longer so\n");
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use regex::Regex;
 
 use super::Engine;
-use crate::{event::Filters, inventory::Watch};
+use crate::{
+    event::{Filters, Start},
+    inventory::Watch,
+};
 
 /// The compiled `--comm` filter.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +21,12 @@ impl CommPattern {
     pub(super) fn into_regex(self) -> Option<Regex> {
         self.0
     }
+}
+
+/// Whether the probes of accepted connections are in place.
+pub(super) fn sees_accepts(facts: &Start) -> bool {
+    let is_attached = |name: &str| facts.attach.iter().any(|it| it.0 == name && it.1 != "none");
+    is_attached("accept") && is_attached("accept4")
 }
 
 impl Engine {

@@ -2,9 +2,9 @@
 
 use super::Engine;
 use crate::{
-    event::{DescriptorKind, MappingClass, Privilege},
-    inventory::{DescriptorCounts, Process, TCP_STATES},
-    output::{AccuracyLine, Connections, Snapshot, Source, start_time},
+    event::{DescriptorKind, MappingClass, Privilege, ProcReading},
+    inventory::{DescriptorCounts, Process, TCP_STATES, Work},
+    output::{AccuracyLine, Connections, LoadLine, Snapshot, Source, start_time},
 };
 
 impl Engine {
@@ -35,7 +35,7 @@ impl Engine {
             comm: process.comm.clone(),
             cmdline: identity.cmdline,
             user: identity.user,
-            component: identity.container.clone().or_else(|| identity.unit.clone()),
+            component: process.component.as_deref().map(|place| place.name.clone()),
             unit: identity.unit,
             container: identity.container,
             pod: identity.pod,
@@ -45,6 +45,7 @@ impl Engine {
             rss_file_bytes: detail.map(|detail| detail.rss_file_bytes),
             rss_shmem_bytes: detail.map(|detail| detail.rss_shmem_bytes),
             pss_bytes: rollup.map(|rollup| rollup.pss_bytes),
+            pss_shmem_bytes: rollup.map(|rollup| rollup.pss_shmem_bytes),
             swap_bytes: detail.map(|detail| detail.swap_bytes),
             lazyfree_bytes: rollup.map(|rollup| rollup.lazyfree_bytes),
             thp_bytes: rollup.map(|rollup| rollup.thp_bytes),
@@ -75,6 +76,8 @@ impl Engine {
             children: u64::from(self.table.children_of(pid)),
             zombies: self.zombies.of(pid),
             cpu_percent: process.cpu_percent,
+            load: reading.map(|reading| load_line(process, reading)),
+            limits: reading.and_then(|reading| reading.limits),
             accuracy: self.accuracy_of(process),
             sampled_at: reading.map(|reading| self.clock.at(reading.at_ns)),
             is_final,
@@ -97,6 +100,11 @@ impl Engine {
             descriptor_error: table.map(|table| table.errors),
         })
     }
+}
+
+fn load_line(process: &Process, reading: &ProcReading) -> LoadLine {
+    let work = Work { cpu_ticks: reading.cpu_ticks, ..Work::default() };
+    LoadLine { cpu_ms: work.cpu_ms(), accepted: process.accepted, read_bytes: reading.read_bytes }
 }
 
 /// TCP states by their numbers (include/net/tcp_states.h).

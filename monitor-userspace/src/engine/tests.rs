@@ -11,6 +11,8 @@ use crate::{
 
 #[path = "coarse_tests.rs"]
 mod coarse_tests;
+#[path = "component_tests.rs"]
+mod component_tests;
 
 const PAGE: u64 = 4096;
 const SECOND: u64 = 1_000_000_000;

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CustomReading, DescriptorKind, Event, Family, MappingClass, SocketFacts};
+use super::{
+    CgroupReading, CustomReading, DescriptorKind, Event, Family, MappingClass, Placement,
+    Pressures, ProcLimits, SocketFacts, SystemLimits,
+};
 
 /// Nanoseconds in a clock tick of /proc (`USER_HZ` is 100 on every Linux that runs here).
 pub const TICK_NS: u64 = 10_000_000;
@@ -43,6 +46,10 @@ pub enum Input {
     Table(Box<TableReading>),
     /// One look at the host.
     Host(Box<HostReading>),
+    /// One look at what of a process's memory was accessed.
+    Access(AccessReading),
+    /// One look at the cgroups of a component.
+    Cgroup(Box<CgroupReading>),
     /// One look at the agent itself.
     SelfReading(SelfReading),
     /// What applications report of themselves.
@@ -205,8 +212,13 @@ pub struct ProcReading {
     /// Open descriptors; `None` where they are hidden, or where the kernel does not count them
     /// (before Linux 6.2) and nobody did.
     pub descriptors: Option<u64>,
-    /// Who it is beyond its name; read at first sight and after exec.
+    /// What it has read so far by read(2) and its like, of files and sockets alike, in bytes (`rchar`
+    /// of /proc/PID/io); what recv(2) and its like gave is not among it. `None` where hidden.
+    pub read_bytes: Option<u64>,
+    /// Who it is beyond its name; read at first sight, after exec and now and then.
     pub identity: Option<Box<ProcIdentity>>,
+    /// Its limits; read with its identity. `None` where hidden, too.
+    pub limits: Option<ProcLimits>,
 }
 
 /// Who a process is beyond its name. Any of it may be the process's own choice: not safe to print.
@@ -224,6 +236,8 @@ pub struct ProcIdentity {
     pub pod: Option<String>,
     /// systemd unit in that path.
     pub unit: Option<String>,
+    /// The component it belongs to; `None` in the root cgroup.
+    pub component: Option<Box<Placement>>,
     /// Whether its program is a 32-bit one, whose system calls no tracepoint of this agent sees.
     pub is_32bit: bool,
 }
@@ -246,6 +260,8 @@ pub struct ProcDetail {
 pub struct ProcRollup {
     /// Proportional share of the resident set, in bytes.
     pub pss_bytes: u64,
+    /// What of it is shared memory, in bytes: all of a page that nobody else has mapped.
+    pub pss_shmem_bytes: u64,
     /// Freed by the program (`MADV_FREE`) and not yet taken back, in bytes.
     pub lazyfree_bytes: u64,
     /// Anonymous memory in transparent huge pages, in bytes.
@@ -365,7 +381,7 @@ pub struct SysvSegment {
 }
 
 /// One look at the host. The memory figures are those of /proc/meminfo unless they say otherwise.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostReading {
     /// When, in nanoseconds since boot.
     pub at_ns: u64,
@@ -407,6 +423,25 @@ pub struct HostReading {
     pub tmpfs_bytes: u64,
     /// System V segments of the agent's IPC namespace, by id.
     pub segments: Vec<SysvSegment>,
+    /// Limits that all processes share, and what is used of them.
+    pub limits: SystemLimits,
+    /// Time lost to waiting.
+    pub pressure: Pressures,
+}
+
+/// One look at the accessed pages of a process's anonymous memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessReading {
+    /// Whose.
+    pub process: ProcessId,
+    /// When, in nanoseconds since boot.
+    pub at_ns: u64,
+    /// Whether the marks were taken away; else those that are back were counted.
+    pub begins: bool,
+    /// Resident anonymous memory, in bytes.
+    pub held_bytes: u64,
+    /// What of it was accessed since the marks were taken away, in bytes.
+    pub touched_bytes: u64,
 }
 
 /// One look at the agent itself.
@@ -418,6 +453,9 @@ pub struct SelfReading {
     pub kernel_bytes: u64,
     /// CPU it used since the last look, percent of one core.
     pub cpu_percent: f64,
+    /// What of it the readings took: everything that is asked of /proc, /sys and the kernel's
+    /// iterators.
+    pub reading_cpu_percent: f64,
 }
 
 /// The command started with `--` ended.

@@ -1,20 +1,24 @@
 //! What enters the engine, as values: [`Event`]s decoded from the kernel's records and the other
 //! kinds of [`Input`]. Pure: nothing here reads a host, a clock or a file.
 
+mod cgroup;
 mod custom;
 mod decode;
 mod input;
+mod limit;
 mod recording;
 
+pub use cgroup::{CgroupMemory, CgroupReading, MemoryLimit, Placement, TaskLimit, TreePath};
 pub use custom::{
     CustomKind, CustomReading, CustomSubject, CustomValue, is_custom_name, parse_custom,
 };
 pub use decode::{DecodeError, decode};
 pub use input::{
-    CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail, ProcIdentity,
-    ProcReading, ProcRollup, ProcessId, ReadDescriptor, ReadRange, ReadSocket, Reconcile, RuleFile,
-    SelfReading, StackChoice, Start, SysvSegment, TICK_NS, TableReading,
+    AccessReading, CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail,
+    ProcIdentity, ProcReading, ProcRollup, ProcessId, ReadDescriptor, ReadRange, ReadSocket,
+    Reconcile, RuleFile, SelfReading, StackChoice, Start, SysvSegment, TICK_NS, TableReading,
 };
+pub use limit::{Pressure, Pressures, ProcLimits, Stall, SystemLimits};
 pub use monitor_common::Family;
 pub use monitor_common::record::{EventKind, FileKind, OpenSet, SocketFacts};
 pub use recording::{RECORDING_MAGIC, RecordingError, RecordingReader, RecordingWriter};

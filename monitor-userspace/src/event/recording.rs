@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{DecodeError, Input, decode};
 
 /// First bytes of a recording. The number changes with any payload.
-pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 4\n";
+pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 5\n";
 
 /// No honest frame is larger: a process of 65,530 mappings takes 2 MiB.
 const MAX_FRAME_BYTES: u32 = 64 << 20;
@@ -30,7 +30,9 @@ const TICK: u8 = 8;
 const STOP: u8 = 9;
 const CLOSING: u8 = 10;
 const TABLE: u8 = 11;
-const CUSTOM: u8 = 12;
+const CUSTOM: u8 = 14;
+const CGROUP: u8 = 12;
+const ACCESS: u8 = 13;
 
 /// Why a recording cannot be read on.
 #[derive(Debug, Error)]
@@ -93,6 +95,8 @@ impl<W: Write> RecordingWriter<W> {
             Input::Reconcile(reading) => self.encode(RECONCILE, reading),
             Input::Table(reading) => self.encode(TABLE, reading),
             Input::Host(reading) => self.encode(HOST, reading),
+            Input::Access(reading) => self.encode(ACCESS, reading),
+            Input::Cgroup(reading) => self.encode(CGROUP, reading),
             Input::SelfReading(reading) => self.encode(SELF, reading),
             Input::Custom(reading) => self.encode(CUSTOM, reading),
             Input::CommandExit(exit) => self.encode(COMMAND_EXIT, exit),
@@ -179,6 +183,8 @@ fn parse(kind: u8, payload: &[u8], offset: u64) -> Result<Input, RecordingError>
         RECONCILE => Input::Reconcile(typed(payload, offset)?),
         TABLE => Input::Table(typed(payload, offset)?),
         HOST => Input::Host(typed(payload, offset)?),
+        ACCESS => Input::Access(typed(payload, offset)?),
+        CGROUP => Input::Cgroup(typed(payload, offset)?),
         SELF => Input::SelfReading(typed(payload, offset)?),
         CUSTOM => Input::Custom(typed(payload, offset)?),
         COMMAND_EXIT => Input::CommandExit(typed(payload, offset)?),
@@ -216,7 +222,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::event::{MappingClass, ProcReading, ReadRange, Reconcile};
+    use crate::event::{
+        CgroupReading, MappingClass, MemoryLimit, ProcReading, ReadRange, Reconcile,
+    };
 
     fn recorded(inputs: &[Input]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -244,9 +252,12 @@ mod tests {
             found: true,
             ..Default::default()
         };
+        let limit = MemoryLimit { path: "/a".into(), limit_bytes: 5, ..Default::default() };
+        let cgroup = CgroupReading { memory_max: Some(limit), ..Default::default() };
         vec![
             Input::Proc(Box::new(reading)),
             Input::Reconcile(Box::new(space)),
+            Input::Cgroup(Box::new(cgroup)),
             Input::Tick { now_ns: 7 },
             Input::Stop { now_ns: u64::MAX },
         ]
@@ -261,7 +272,7 @@ mod tests {
     fn a_cut_recording_reads_up_to_the_cut() {
         let whole = recorded(&some_inputs());
         let mut reader = RecordingReader::new(&whole[..whole.len() - 1]).unwrap();
-        for input in &some_inputs()[..3] {
+        for input in &some_inputs()[..4] {
             assert_eq!(reader.next_input().unwrap().as_ref(), Some(input));
         }
         assert!(matches!(reader.next_input(), Err(RecordingError::Cut { .. })));

@@ -3,13 +3,16 @@
 //! calls except buffers and the agent's own meter.
 
 pub mod btf;
+mod cgroup;
 pub mod clock;
 pub mod kernel;
 mod own;
+mod pressure;
 pub mod procfs;
 mod terminal;
 
 pub use self::btf::{Btf, BtfError, kernel_offsets};
+pub use self::cgroup::Cgroups;
 pub use self::kernel::{HostFacts, KernelError, mount_tracefs, syscall_events};
 pub use self::own::own_descriptors;
 pub use self::procfs::{Proc, ProcError, Scratch, SelfMeter, Want};

@@ -1,6 +1,6 @@
 //! The ranges one address space holds, each with its class and birth, and their totals by class.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::packed::{GRAIN, Packed};
 use crate::event::{MappingClass, Reconcile};
@@ -184,16 +184,16 @@ impl Mappings {
         self.remove(start, end)
     }
 
-    /// How many different System V segments are attached.
-    pub fn segments(&self) -> usize {
+    /// Which System V segments are attached.
+    pub fn segments(&self) -> BTreeSet<i32> {
         if self.totals.get(MappingClass::Shared) == 0 {
-            return 0;
+            return BTreeSet::new();
         }
         let ids = self.ranges.values().filter_map(|range| match range.origin() {
             Origin::Segment(id) => Some(id),
             _ => None,
         });
-        ids.collect::<std::collections::BTreeSet<i32>>().len()
+        ids.collect()
     }
 
     /// Whether anything is held in a range.

@@ -4,6 +4,7 @@
 //! them, so that fork, vfork and `CLONE_VM` cost what they cost the kernel.
 
 mod descriptors;
+mod load;
 mod mappings;
 mod oplog;
 mod packed;
@@ -15,9 +16,10 @@ mod timers;
 mod window;
 
 pub use descriptors::{
-    DescriptorCounts, FdOp, Maker, Object, Objects, TCP_STATES, Table, TableAccuracy, Tables,
-    fd_ops,
+    DescriptorCounts, FdOp, GroupCounts, Maker, Object, Objects, TCP_STATES, Table, TableAccuracy,
+    Tables, fd_ops,
 };
+pub use load::{Load, Work};
 pub use mappings::{Mapping, Mappings, Origin, Totals};
 pub use oplog::{MemOp, OpLog};
 pub use process::{Process, ProcessTable, Watch};

@@ -4,8 +4,8 @@ use rustc_hash::FxHashMap;
 
 use std::sync::Arc;
 
-use super::{Space, SpaceKey, Timers};
-use crate::event::{ProcIdentity, ProcReading, ProcessId};
+use super::{Load, Space, SpaceKey, Timers};
+use crate::event::{Placement, ProcIdentity, ProcReading, ProcessId};
 
 /// How closely a process is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +35,12 @@ pub struct Process {
     pub reading: Option<Box<ProcReading>>,
     /// CPU it used between the last two looks, percent of one core.
     pub cpu_percent: Option<f64>,
+    /// What it did between the last two looks.
+    pub load: Option<Load>,
+    /// Connections it accepted since the first look at it; `None` where no event tells of them.
+    pub accepted: Option<u64>,
+    /// [`Self::accepted`] at the last look.
+    pub accepted_before: Option<u64>,
     /// Readings in a row that showed no change; idle processes are read less often.
     pub idle_rounds: u8,
     /// When the next look is due, in nanoseconds since boot.
@@ -43,8 +49,12 @@ pub struct Process {
     pub timers: Timers,
     /// Who it is beyond its name; a child has its parent's until it is looked at.
     pub identity: Option<Arc<ProcIdentity>>,
+    /// The component it belongs to, as [`Self::identity`] is learnt.
+    pub component: Option<Arc<Placement>>,
     /// Whether the identity is to be read again.
     pub wants_identity: bool,
+    /// When it is read again of an active process anyway, in nanoseconds since boot.
+    pub identity_due_ns: u64,
     /// When the next dear look is due, in nanoseconds since boot.
     pub rollup_due_ns: u64,
 }
@@ -64,10 +74,15 @@ impl Process {
             since_ns: now_ns,
             reading: None,
             cpu_percent: None,
+            load: None,
+            accepted: None,
+            accepted_before: None,
             idle_rounds: 0,
             timers: Timers::default(),
             identity: None,
+            component: None,
             wants_identity: true,
+            identity_due_ns: 0,
             due_ns: now_ns + Self::SETTLED_NS,
             rollup_due_ns: now_ns + Self::SETTLED_NS,
         }
@@ -135,6 +150,11 @@ impl ProcessTable {
         let mut pids: Vec<u32> = self.processes.keys().copied().collect();
         pids.sort_unstable();
         pids
+    }
+
+    /// All processes, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Process> {
+        self.processes.values()
     }
 
     /// All spaces, in no order.

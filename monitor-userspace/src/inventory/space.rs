@@ -149,8 +149,13 @@ impl Space {
 
     /// How many System V segments are attached; `None` until it was read once.
     pub fn segments(&self) -> Option<usize> {
-        let kept = || self.coarse.map_or_else(|| self.mappings.segments(), |it| it.segments);
+        let kept = || self.coarse.map_or_else(|| self.mappings.segments().len(), |it| it.segments);
         self.is_seeded.then(kept)
+    }
+
+    /// Which System V segments are attached; none where only their number is kept.
+    pub fn segment_ids(&self) -> BTreeSet<i32> {
+        self.mappings.segments()
     }
 
     /// What it holds by class; `None` until it was read once.
@@ -180,7 +185,7 @@ impl Space {
         if self.is_coarse() {
             return;
         }
-        let (totals, segments) = (self.mappings.totals(), self.mappings.segments());
+        let (totals, segments) = (self.mappings.totals(), self.mappings.segments().len());
         self.coarse = Some(Coarse { totals, segments });
         self.mappings = Arc::default();
         self.log = None;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Timestamp;
+use crate::event::{Pressures, SystemLimits};
 
 /// The state of the host: what it has, where its memory went, and the sums over all processes, in
 /// which what several share counts once.
@@ -41,6 +42,10 @@ pub struct HostSnapshot {
     pub shm_segments: u64,
     /// Those that nobody has attached.
     pub orphan_shm_segments: u64,
+    /// Limits that all processes share, and what is used of them.
+    pub limits: SystemLimits,
+    /// Time lost to waiting.
+    pub pressure: Pressures,
 }
 
 /// Where the host's memory is. The parts are disjoint; what they do not explain is a part too.

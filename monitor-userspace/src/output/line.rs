@@ -8,7 +8,10 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{ExitLine, Finding, Header, HostSnapshot, RuleError, Snapshot, Stats, event::Record};
+use super::{
+    ComponentSnapshot, ExitLine, Finding, Header, HostSnapshot, RuleError, Snapshot, Stats,
+    event::Record,
+};
 
 /// An object with its `type` in front.
 #[derive(Serialize, JsonSchema)]
@@ -20,6 +23,8 @@ pub(crate) enum Line<'a> {
     Event(&'a Record<'a>),
     /// The state of a process.
     Snapshot(&'a Snapshot),
+    /// The state of a group of processes.
+    Component(&'a ComponentSnapshot),
     /// The state of the host.
     Host(&'a HostSnapshot),
     /// A finding opened, changed or ended.

@@ -4,13 +4,16 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        AccuracyLine, Connections, Evidence, FindingState, FindingVerdict, Forecast, Rival,
-        Severity, Timestamp,
+        AccuracyLine, Connections, Evidence, FindingState, FindingVerdict, Forecast, LoadLine,
+        Rival, Severity, Timestamp,
         event::tests::{any, of},
     },
     *,
 };
-use crate::event::{EventKind, Filters, StackChoice};
+use crate::event::{
+    CgroupMemory, EventKind, Filters, MemoryLimit, Pressure, Pressures, ProcLimits, StackChoice,
+    Stall, SystemLimits, TaskLimit,
+};
 
 fn header() -> Header {
     Header {
@@ -80,7 +83,36 @@ fn snapshot() -> Snapshot {
         descriptor_error: Some(0),
     };
     let connections = Some(Connections::default());
-    Snapshot { accuracy: Some(accuracy), connections, rss_bytes: Some(1), ..Snapshot::default() }
+    Snapshot {
+        accuracy: Some(accuracy),
+        connections,
+        rss_bytes: Some(1),
+        load: Some(LoadLine { accepted: Some(1), ..LoadLine::default() }),
+        limits: Some(ProcLimits { open_files: Some(1024), ..ProcLimits::default() }),
+        ..Snapshot::default()
+    }
+}
+
+fn pressures() -> Pressures {
+    let pressure = Pressure { full: Some(Stall::default()), ..Pressure::default() };
+    Pressures { memory: Some(pressure), cpu: Some(Pressure::default()), io: None }
+}
+
+fn host() -> HostSnapshot {
+    let limits = SystemLimits { pid_max: Some(4_194_304), ..SystemLimits::default() };
+    HostSnapshot { limits, pressure: pressures(), ..HostSnapshot::default() }
+}
+
+fn component() -> ComponentSnapshot {
+    ComponentSnapshot {
+        cpu_percent: Some(0.5),
+        connections: Some(Connections::default()),
+        memory: Some(CgroupMemory::default()),
+        memory_max: Some(MemoryLimit::default()),
+        pids_max: Some(TaskLimit::default()),
+        pressure: pressures(),
+        ..ComponentSnapshot::default()
+    }
 }
 
 /// One line of each type, and of each kind of event.
@@ -91,6 +123,9 @@ fn lines() -> Vec<Value> {
         print(Line::Snapshot(&Snapshot::default())),
         print(Line::Snapshot(&snapshot())),
         print(Line::Host(&HostSnapshot::default())),
+        print(Line::Host(&host())),
+        print(Line::Component(&ComponentSnapshot::default())),
+        print(Line::Component(&component())),
         print(Line::Finding(&finding())),
         print(Line::RuleError(&rule_error())),
         print(Line::Stats(&Stats::default())),
@@ -120,7 +155,7 @@ fn the_schema_is_the_one_on_file() {
 fn every_line_is_of_the_schema_and_nothing_may_be_added_or_left_out() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let lines = lines();
-    assert_eq!(lines.len(), 8 + 2 * (EventKind::ALL.len() - 2));
+    assert_eq!(lines.len(), 11 + 2 * (EventKind::ALL.len() - 2));
     for line in lines {
         let errors: Vec<String> = validator.iter_errors(&line).map(|e| e.to_string()).collect();
         assert!(errors.is_empty(), "{line}: {errors:?}");

@@ -2,6 +2,7 @@
 //! does. Units are in the names; what is unknown is `None` and prints as `null`.
 
 mod amount;
+mod component;
 mod event;
 mod finding;
 mod host;
@@ -10,6 +11,7 @@ mod rule_error;
 mod time;
 
 pub(crate) use amount::byte_text;
+pub use component::ComponentSnapshot;
 pub use event::EventLine;
 pub(crate) use event::start_time;
 pub use finding::{Evidence, Finding, FindingState, FindingVerdict, Forecast, Rival, Severity};
@@ -21,7 +23,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 pub use time::{Timestamp, WallClock};
 
-use crate::event::{Filters, StackChoice};
+use crate::event::{Filters, ProcLimits, StackChoice};
 
 /// Everything the engine can say.
 #[derive(Debug)]
@@ -82,6 +84,8 @@ pub struct Interval {
     pub stats: Stats,
     /// The host, once it was read.
     pub host: Option<HostSnapshot>,
+    /// Groups of watched processes, by the path of their cgroup.
+    pub components: Vec<ComponentSnapshot>,
 }
 
 /// Where a snapshot's inventory comes from.
@@ -123,7 +127,8 @@ pub struct Snapshot {
     pub cmdline: Option<String>,
     /// Name of its user.
     pub user: Option<String>,
-    /// The group of processes it belongs to: its container, else its unit.
+    /// The group of processes it belongs to: its container, else its unit, else its cgroup; `null` in
+    /// the root cgroup.
     pub component: Option<String>,
     /// systemd unit.
     pub unit: Option<String>,
@@ -143,6 +148,8 @@ pub struct Snapshot {
     pub rss_shmem_bytes: Option<u64>,
     /// Proportional share of the resident set.
     pub pss_bytes: Option<u64>,
+    /// Its share of shared memory: all of a page that nobody else has mapped.
+    pub pss_shmem_bytes: Option<u64>,
     /// Swapped out.
     pub swap_bytes: Option<u64>,
     /// Freed by the program, not yet taken back by the kernel.
@@ -203,6 +210,10 @@ pub struct Snapshot {
     pub zombies: u64,
     /// Percent of one core between the last two looks.
     pub cpu_percent: Option<f64>,
+    /// What it did so far: growth may follow it.
+    pub load: Option<LoadLine>,
+    /// Its own limits.
+    pub limits: Option<ProcLimits>,
     /// How right the mapping figures are.
     pub accuracy: Option<AccuracyLine>,
     /// When /proc was last read.
@@ -210,6 +221,18 @@ pub struct Snapshot {
     /// Whether this is the process's last snapshot.
     #[serde(rename = "final")]
     pub is_final: bool,
+}
+
+/// What a process was asked to do, in counters that only rise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LoadLine {
+    /// CPU time since it started, user and system, in milliseconds.
+    pub cpu_ms: u64,
+    /// Connections accepted since the first look at it, where events tell of them.
+    pub accepted: Option<u64>,
+    /// Bytes that read(2) and its like gave it since it started, of files and sockets alike. What
+    /// recv(2) and its like gave is not among them: the kernel counts it nowhere.
+    pub read_bytes: Option<u64>,
 }
 
 /// Descriptors of TCP sockets by the state of their socket.
@@ -281,6 +304,8 @@ pub struct Stats {
     pub agent_kernel_bytes: Option<u64>,
     /// CPU of the agent, percent of one core.
     pub agent_cpu_percent: Option<f64>,
+    /// What of it reading /proc, /sys and the kernel's tables took.
+    pub reading_cpu_percent: Option<f64>,
 }
 
 /// The end of a run.

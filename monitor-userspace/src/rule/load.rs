@@ -135,7 +135,12 @@ impl Rules {
     /// The rule that names growth of this series, with its resource and recommendation; `None`
     /// where it is switched off.
     pub fn growth_rule(&self, signal: Signal) -> Option<&Rule> {
-        self.all.iter().find(|rule| rule.enabled && rule.signal == Some(signal))
+        let mut enabled = self.all.iter().filter(|rule| rule.enabled);
+        // Files are descriptors: they come under the same rule.
+        enabled
+            .clone()
+            .find(|rule| rule.signal == Some(signal))
+            .or_else(|| enabled.find(|rule| rule.name == signal.rule()))
     }
 
     /// Whether the judge's figures, and whatever else the condition asks for, are enough for the

@@ -27,7 +27,7 @@ fn built_in_rules_are_right_and_complete() {
         }
     }
     for signal in Signal::ALL {
-        assert!(rules.growth_rule(signal).is_some(), "{}", signal.name());
+        assert!(rules.growth_rule(signal).is_some(), "{}", signal.rule());
     }
     for name in ["fd_limit", "close_wait", "zombie_children", "memory_critical", "cgroup_limit"] {
         assert!(matches!(named(&rules, name).grade, Grade::Fixed(_)), "{name}");

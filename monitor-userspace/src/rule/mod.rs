@@ -16,6 +16,7 @@ mod subject;
 mod table;
 mod value;
 mod variable;
+mod watched;
 
 pub use condition::Holds;
 pub use custom::Counters;
@@ -25,7 +26,7 @@ pub use growth::{Change, Growths, Report, Sample};
 pub use judge::{Held, Quote, Verdict, Watched};
 pub use load::{Origin, Rule, Rules};
 use load::{Plan, Planned};
-pub use signal::Signal;
+pub use signal::{Cause, Quanta, Signal, Values};
 pub use subject::{
     ComponentView, GrowthFigures, HostView, Limits, Pressure, ProcessView, Subject, SystemTables,
     View,

@@ -1,99 +1,235 @@
-//! The series in which growth is looked for, by the names that rules give them.
+//! What is watched of a process, one number each.
 
-/// A series of a process.
+use crate::series::SeriesSpec;
+
+/// The least growth in bytes that is worth a word.
+const MIN_EFFECT_BYTES: f64 = 1_048_576.0;
+/// The least growth in objects.
+const MIN_EFFECT_ITEMS: f64 = 8.0;
+
+/// One measure of a process that may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
 pub enum Signal {
     /// The brk area.
     Heap,
     /// Private anonymous mappings.
-    AnonMapped,
+    Anon,
     /// Resident and swapped anonymous memory.
     Touched,
-    /// Swapped-out memory.
-    Swap,
     /// Shared memory mappings.
-    SharedMapped,
-    /// VMAs.
-    Mappings,
-    /// Open descriptors.
-    Descriptors,
-    /// Sockets.
-    Sockets,
-    /// TCP sockets whose peer has closed.
-    CloseWait,
-    /// POSIX and interval timers.
-    Timers,
-    /// Timerfds.
-    Timerfds,
-    /// What epolls watch.
-    EpollWatches,
-    /// What inotifies watch.
-    InotifyWatches,
-    /// Eventfds.
-    Eventfds,
-    /// Ends of pipes.
-    Pipes,
+    Shared,
+    /// System V segments attached.
+    Segments,
     /// Memfds.
     Memfds,
+    /// All descriptors.
+    Descriptors,
+    /// Descriptors of files with a path.
+    Files,
+    /// Ends of pipes.
+    Pipes,
+    /// Eventfds.
+    Eventfds,
+    /// Sockets of every kind.
+    Sockets,
+    /// Sockets that the peer has closed and the program has not.
+    CloseWait,
+    /// Timerfds.
+    Timerfds,
+    /// POSIX timers and interval timers.
+    Timers,
+    /// Descriptors that its epolls watch.
+    EpollWatches,
+    /// Files that its inotifies watch.
+    InotifyWatches,
     /// Threads.
     Threads,
     /// Living children.
     Children,
-    /// Children not waited for.
+    /// Children that ended and were not waited for.
     Zombies,
-    /// Attached System V segments.
-    ShmSegments,
+}
+
+/// Signals that grow together have one cause and make one finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// Memory of its own.
+    Memory,
+    /// Shared memory.
+    Shared,
+    /// Descriptors and what they watch.
+    Descriptors,
+    /// Timers without a descriptor.
+    Timers,
+    /// Threads.
+    Threads,
+    /// Children, living or not.
+    Children,
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Memory,
+        Self::Shared,
+        Self::Descriptors,
+        Self::Timers,
+        Self::Threads,
+        Self::Children,
+    ];
+
+    /// Its name, part of a finding's identity.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Shared => "shared",
+            Self::Descriptors => "descriptors",
+            Self::Timers => "timers",
+            Self::Threads => "threads",
+            Self::Children => "children",
+        }
+    }
+
+    /// Its signals: the more special before those that contain them.
+    pub const fn signals(self) -> &'static [Signal] {
+        match self {
+            Self::Memory => &[Signal::Heap, Signal::Anon, Signal::Touched],
+            Self::Shared => &[Signal::Segments, Signal::Memfds, Signal::Shared],
+            Self::Descriptors => &[
+                Signal::InotifyWatches,
+                Signal::CloseWait,
+                Signal::Timerfds,
+                Signal::Eventfds,
+                Signal::Pipes,
+                Signal::Sockets,
+                Signal::Files,
+                Signal::EpollWatches,
+                Signal::Descriptors,
+            ],
+            Self::Timers => &[Signal::Timers],
+            Self::Threads => &[Signal::Threads],
+            Self::Children => &[Signal::Zombies, Signal::Children],
+        }
+    }
 }
 
 impl Signal {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 19] = [
         Self::Heap,
-        Self::AnonMapped,
+        Self::Anon,
         Self::Touched,
-        Self::Swap,
-        Self::SharedMapped,
-        Self::Mappings,
+        Self::Shared,
+        Self::Segments,
+        Self::Memfds,
         Self::Descriptors,
+        Self::Files,
+        Self::Pipes,
+        Self::Eventfds,
         Self::Sockets,
         Self::CloseWait,
-        Self::Timers,
         Self::Timerfds,
+        Self::Timers,
         Self::EpollWatches,
         Self::InotifyWatches,
-        Self::Eventfds,
-        Self::Pipes,
-        Self::Memfds,
         Self::Threads,
         Self::Children,
         Self::Zombies,
-        Self::ShmSegments,
     ];
 
-    /// Its name in `growth.NAME`.
-    pub const fn name(self) -> &'static str {
+    /// Whether it is measured in bytes; the others are counted.
+    pub const fn is_bytes(self) -> bool {
+        matches!(self, Self::Heap | Self::Anon | Self::Touched | Self::Shared)
+    }
+
+    /// `bytes` or `items`.
+    pub const fn unit(self) -> &'static str {
+        if self.is_bytes() { "bytes" } else { "items" }
+    }
+
+    /// The rule that its growth comes under.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Heap => "heap_growth",
+            Self::Anon => "anon_mapping_growth",
+            Self::Touched => "rss_growth",
+            Self::Shared => "shared_memory_growth",
+            Self::Segments => "shm_segment_growth",
+            Self::Memfds => "memfd_growth",
+            Self::Descriptors | Self::Files => "fd_growth",
+            Self::Pipes => "pipe_growth",
+            Self::Eventfds => "eventfd_growth",
+            Self::Sockets => "socket_growth",
+            Self::CloseWait => "close_wait_growth",
+            Self::Timerfds => "timerfd_growth",
+            Self::Timers => "timer_growth",
+            Self::EpollWatches => "epoll_watch_growth",
+            Self::InotifyWatches => "inotify_watch_growth",
+            Self::Threads => "thread_growth",
+            Self::Children => "child_growth",
+            Self::Zombies => "zombie_growth",
+        }
+    }
+
+    /// What grows, for a person.
+    pub const fn resource(self) -> &'static str {
         match self {
             Self::Heap => "heap",
-            Self::AnonMapped => "anon_mapped",
-            Self::Touched => "touched",
-            Self::Swap => "swap",
-            Self::SharedMapped => "shared_mapped",
-            Self::Mappings => "mappings",
-            Self::Descriptors => "descriptors",
-            Self::Sockets => "sockets",
-            Self::CloseWait => "close_wait",
-            Self::Timers => "timers",
-            Self::Timerfds => "timerfds",
-            Self::EpollWatches => "epoll_watches",
-            Self::InotifyWatches => "inotify_watches",
-            Self::Eventfds => "eventfds",
-            Self::Pipes => "pipes",
+            Self::Anon => "anonymous mappings",
+            Self::Touched => "resident memory",
+            Self::Shared => "shared memory",
+            Self::Segments => "shared memory segments",
             Self::Memfds => "memfds",
+            Self::Descriptors => "descriptors",
+            Self::Files => "open files",
+            Self::Pipes => "pipes",
+            Self::Eventfds => "eventfds",
+            Self::Sockets => "sockets",
+            Self::CloseWait => "sockets that the peer has closed",
+            Self::Timerfds => "timerfds",
+            Self::Timers => "timers",
+            Self::EpollWatches => "epoll watches",
+            Self::InotifyWatches => "inotify watches",
             Self::Threads => "threads",
             Self::Children => "children",
             Self::Zombies => "zombies",
-            Self::ShmSegments => "shm_segments",
         }
+    }
+
+    /// Its series. `quanta` are the steps in which mapped and resident memory move, in bytes.
+    pub(super) fn spec(self, seed: u64, quanta: Quanta) -> SeriesSpec {
+        let seed = seed ^ (self as u64 + 1) << 56;
+        let quantum = match self {
+            Self::Touched => quanta.resident,
+            _ if self.is_bytes() => quanta.mapped,
+            _ => 1.0,
+        };
+        let min_effect = if self.is_bytes() { MIN_EFFECT_BYTES } else { MIN_EFFECT_ITEMS };
+        SeriesSpec { quantum, min_effect, seed, counts: !self.is_bytes() }
+    }
+}
+
+/// The steps in which memory moves, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Quanta {
+    /// Of mappings: a page.
+    pub mapped: f64,
+    /// Of the resident set: the kernel's counters are batched by CPU.
+    pub resident: f64,
+}
+
+/// The values of all signals at one moment; `None` where one is not known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Values(pub [Option<f64>; Signal::COUNT]);
+
+impl Values {
+    /// Sets one.
+    pub fn set(&mut self, signal: Signal, value: Option<u64>) {
+        self.0[signal as usize] = value.map(|value| value as f64);
     }
 }
 
@@ -102,9 +238,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_signal_stands_at_its_number() {
-        for (at, signal) in Signal::ALL.into_iter().enumerate() {
-            assert_eq!(signal as usize, at, "{}", signal.name());
+    fn each_signal_has_its_number_and_one_cause() {
+        for (number, signal) in Signal::ALL.into_iter().enumerate() {
+            assert_eq!(signal as usize, number);
+            let causes = Cause::ALL.into_iter().filter(|cause| cause.signals().contains(&signal));
+            assert_eq!(causes.count(), 1, "{signal:?}");
         }
     }
 }

@@ -57,6 +57,21 @@ pub(super) const PROCESS: &[Row<OfProcess>] = &[
         "Its share of the resident memory; known of suspects only",
         |v| v.snapshot.pss_bytes.into(),
     ),
+    row(
+        "pss_shmem_bytes",
+        Unit::Bytes,
+        "Its share of shared memory; known of suspects only",
+        |v| v.snapshot.pss_shmem_bytes.into(),
+    ),
+    row("load.cpu_ms", Unit::Count, "CPU time since it started, in milliseconds", |v| {
+        v.snapshot.load.map(|it| it.cpu_ms).into()
+    }),
+    row("load.accepted", Unit::Count, "Connections accepted since the first look at it", |v| {
+        v.snapshot.load.and_then(|it| it.accepted).into()
+    }),
+    row("load.read_bytes", Unit::Bytes, "Bytes it has read since it started", |v| {
+        v.snapshot.load.and_then(|it| it.read_bytes).into()
+    }),
     row("swap_bytes", Unit::Bytes, "Swapped-out memory", |v| v.snapshot.swap_bytes.into()),
     row(
         "lazyfree_bytes",

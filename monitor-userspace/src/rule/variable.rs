@@ -10,6 +10,31 @@ const GROWTH: &str = "growth";
 /// First part of the names of what applications report.
 pub(super) const CUSTOM: &str = "custom";
 
+/// The name of a series in `growth.NAME`: that of what it counts.
+const fn series(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Heap => "heap",
+        Signal::Anon => "anon_mapped",
+        Signal::Touched => "touched",
+        Signal::Shared => "shared_mapped",
+        Signal::Segments => "shm_segments",
+        Signal::Memfds => "memfds",
+        Signal::Descriptors => "descriptors",
+        Signal::Files => "files",
+        Signal::Pipes => "pipes",
+        Signal::Eventfds => "eventfds",
+        Signal::Sockets => "sockets",
+        Signal::CloseWait => "close_wait",
+        Signal::Timerfds => "timerfds",
+        Signal::Timers => "timers",
+        Signal::EpollWatches => "epoll_watches",
+        Signal::InotifyWatches => "inotify_watches",
+        Signal::Threads => "threads",
+        Signal::Children => "children",
+        Signal::Zombies => "zombies",
+    }
+}
+
 /// A figure of a growth series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Figure {
@@ -55,7 +80,7 @@ impl Variable {
             Place::Table(at) => row_text(self.subject, *at).0.to_owned(),
             Place::Growth(signal, figure) => {
                 let text = FIGURES.iter().find(|(_, it, ..)| it == figure).map_or("", |it| it.0);
-                format!("{GROWTH}.{}.{text}", signal.name())
+                format!("{GROWTH}.{}.{text}", series(*signal))
             }
             Place::Custom(name) => format!("{CUSTOM}.{name}"),
         }
@@ -128,7 +153,7 @@ fn row_text(subject: Subject, at: usize) -> (&'static str, Unit) {
 
 fn growth(name: &str) -> Option<Place> {
     let (signal, figure) = name.strip_prefix(GROWTH)?.strip_prefix('.')?.split_once('.')?;
-    let signal = Signal::ALL.into_iter().find(|it| it.name() == signal)?;
+    let signal = Signal::ALL.into_iter().find(|it| series(*it) == signal)?;
     let (_, figure, ..) = FIGURES.iter().find(|(text, ..)| *text == figure)?;
     Some(Place::Growth(signal, *figure))
 }
@@ -156,7 +181,7 @@ pub fn documented() -> Vec<Documented> {
     let growth = Signal::ALL.into_iter().flat_map(|signal| {
         FIGURES.iter().map(move |(figure, _, unit, about)| Documented {
             subject: Subject::Process,
-            name: format!("{GROWTH}.{}.{figure}", signal.name()),
+            name: format!("{GROWTH}.{}.{figure}", series(signal)),
             unit: *unit,
             about: (*about).to_owned(),
         })
@@ -237,12 +262,15 @@ mod tests {
 
     #[test]
     fn every_number_of_a_snapshot_has_a_variable_of_its_name() {
-        use crate::output::{Connections, Snapshot};
-        let snapshot =
-            Snapshot { connections: Some(Connections::default()), ..Snapshot::default() };
+        use crate::output::{Connections, LoadLine, Snapshot};
+        let snapshot = Snapshot {
+            connections: Some(Connections::default()),
+            load: Some(LoadLine::default()),
+            ..Snapshot::default()
+        };
         let line = serde_json::to_value(&snapshot).unwrap();
         // Who and when, not how much.
-        let others = ["ts", "start_time", "ppid", "cmdline", "pod", "source", "accuracy"];
+        let others = ["ts", "start_time", "ppid", "cmdline", "pod", "source", "accuracy", "limits"];
         let others = others.iter().chain(&["sampled_at", "final"]);
         for (name, value) in line.as_object().unwrap() {
             if others.clone().any(|other| other == name) {

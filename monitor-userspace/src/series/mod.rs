@@ -44,6 +44,8 @@ pub struct SeriesSpec {
     /// Identity of the series. It seeds the generator that breaks ties in the alarm statistic, so
     /// that a replay of the same inputs gives the same bits.
     pub seed: u64,
+    /// Whether it counts objects, not bytes.
+    pub counts: bool,
 }
 
 /// The levels at which an input closed at least one bucket.
@@ -76,6 +78,8 @@ impl ClosedLevels {
 #[derive(Clone, Debug)]
 pub struct Series {
     spec: SeriesSpec,
+    /// When the first input came, ns since boot.
+    first_ns: u64,
     /// The last one only gathers its first bucket; its ring comes when that closes.
     levels: Vec<Level>,
 }
@@ -83,7 +87,7 @@ pub struct Series {
 impl Series {
     /// An empty series; nothing is allocated before the first sample.
     pub const fn new(spec: SeriesSpec) -> Self {
-        Self { spec, levels: Vec::new() }
+        Self { spec, first_ns: 0, levels: Vec::new() }
     }
 
     /// What the series was created with.
@@ -131,6 +135,17 @@ impl Series {
         closed
     }
 
+    /// When its first input came, ns since boot.
+    pub const fn first_ns(&self) -> u64 {
+        self.first_ns
+    }
+
+    /// The coarsest level that can be judged: its window reaches back to the first input, or as far
+    /// as is remembered.
+    pub fn history(&self) -> Option<LevelView<'_>> {
+        (0..self.levels.len()).rev().filter_map(|at| self.level(at)).find(LevelView::can_judge)
+    }
+
     /// A level that has closed at least one bucket; level 0 is the finest.
     pub fn level(&self, level: usize) -> Option<LevelView<'_>> {
         self.levels.get(level)?.view(level)
@@ -152,6 +167,7 @@ impl Series {
     fn advance(&mut self, at_ns: u64, held: Option<(f64, f64)>) -> ClosedLevels {
         let mut closed = ClosedLevels::default();
         if self.levels.is_empty() {
+            self.first_ns = at_ns;
             self.levels.push(Level::new(at_ns / BASE_NS));
         }
         for depth in 0..LEVELS {

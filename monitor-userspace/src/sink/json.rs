@@ -34,6 +34,9 @@ impl Sink for Json {
                 for snapshot in &interval.snapshots {
                     push(&Line::Snapshot(snapshot), into);
                 }
+                for component in &interval.components {
+                    push(&Line::Component(component), into);
+                }
                 if let Some(host) = &interval.host {
                     push(&Line::Host(host), into);
                 }

@@ -22,8 +22,9 @@ mod rootfs;
 type Tests<'a> = (&'a str, Vec<&'a str>);
 
 /// What tells most in least time: every traced call with all its arguments, address spaces byte by
-/// byte, what a process holds kind by kind, who owns it, what was there before, who it is, where the
-/// host's memory is, what a full ring costs, and a command from its first instruction.
+/// byte, what a process holds kind by kind, who owns it, what was there before, who it is, what
+/// its cgroup takes, where the host's memory is, what a full ring costs, and a command from its
+/// first instruction.
 const USUAL: &[(&str, &[&str])] = &[
     (
         "exact",
@@ -41,13 +42,27 @@ const USUAL: &[(&str, &[&str])] = &[
     ("seed", &[]),
     ("sampled", &[]),
     ("who", &[]),
+    ("component", &[]),
     ("host", &[]),
     ("loss", &[]),
     ("life", &["a_commands_own_status", "from_its_first_instruction"]),
 ];
 const ALL: &[&str] = &[
-    "exact", "strace", "kinds", "held", "own", "seed", "sampled", "who", "host", "loss", "life",
-    "filter", "replay", "storm",
+    "exact",
+    "strace",
+    "kinds",
+    "held",
+    "own",
+    "seed",
+    "sampled",
+    "who",
+    "component",
+    "host",
+    "loss",
+    "life",
+    "filter",
+    "replay",
+    "storm",
 ];
 
 #[derive(Args)]

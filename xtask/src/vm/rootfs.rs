@@ -27,7 +27,7 @@ const GCC_OPTIONS: &str = "// gcc: ";
 const DIRECTORIES: &[&str] = &["proc", "sys", "dev", "tmp", "run", "root", "etc", "usr", "var"];
 
 /// Programs of this machine that the tests start in that one.
-const PROGRAMS: &[&str] = &["strace", "setpriv", "redis-server", "bpftool"];
+const PROGRAMS: &[&str] = &["strace", "setpriv", "redis-server", "bpftool", "prlimit"];
 
 /// Who has a name there.
 const PASSWD: &str = "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/false\n";

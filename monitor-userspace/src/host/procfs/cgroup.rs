@@ -1,4 +1,6 @@
-//! Where a process runs, from the path of its cgroup. Pure: text in, names out.
+//! Where a process runs, from the paths of its cgroups. Pure: text in, names out.
+
+use crate::event::{Placement as Component, TreePath};
 
 /// What a path tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,15 +38,55 @@ fn split_line(line: &str) -> Option<(&str, &str, &str)> {
     Some((id, names, path))
 }
 
+/// The component that a /proc/PID/cgroup tells: the cgroup's container, else its unit, else its
+/// last part. `None` in the root cgroup, and outside the agent's cgroup namespace, whose paths
+/// begin with `/..`.
+pub(super) fn component(text: &str) -> Option<Component> {
+    let (name, path) = name_of(choose(text)?)?;
+    let tree = |wanted: fn(&str, &str) -> bool| {
+        let (_, _, path) = text.lines().filter_map(split_line).find(|it| wanted(it.0, it.1))?;
+        let (own_name, own_path) = name_of(path)?;
+        // A unit may be one in systemd's hierarchy and only part of a larger group in another.
+        let is_own = own_name == name;
+        Some(TreePath { path: if is_own { own_path } else { path.to_owned() }, is_own })
+    };
+    Some(Component {
+        unified: tree(|id, names| id == "0" && names.is_empty()),
+        memory_v1: tree(|_, names| names.split(',').any(|name| name == "memory")),
+        pids_v1: tree(|_, names| names.split(',').any(|name| name == "pids")),
+        name,
+        path,
+    })
+}
+
+/// The name of the component of a path, and where the path comes to it.
+fn name_of(path: &str) -> Option<(String, String)> {
+    let parts = parts_of(path);
+    if parts.contains(&"..") {
+        return None;
+    }
+    let container = || (0..parts.len()).rev().find_map(|at| Some((at, container(&parts, at)?)));
+    let unit = || parts.iter().rposition(is_unit).map(|at| (at, decode(parts[at])));
+    let leaf = || parts.len().checked_sub(1).map(|at| (at, parts[at].to_owned()));
+    let (at, name) = container().or_else(unit).or_else(leaf)?;
+    Some((name, format!("/{}", parts[..=at].join("/"))))
+}
+
+fn parts_of(path: &str) -> Vec<&str> {
+    path.split('/').filter(|part| !part.is_empty()).collect()
+}
+
+fn is_unit(part: &&str) -> bool {
+    UNITS.iter().any(|end| part.len() > end.len() && part.ends_with(end))
+}
+
 /// What the path tells; the innermost container, pod and unit each.
 pub(super) fn place(path: &str) -> Placement {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let is_unit =
-        |part: &&&str| UNITS.iter().any(|end| part.len() > end.len() && part.ends_with(end));
+    let parts = parts_of(path);
     Placement {
         container: (0..parts.len()).rev().find_map(|at| container(&parts, at)),
         pod: parts.iter().rev().find_map(|part| pod(part)),
-        unit: parts.iter().rev().find(is_unit).map(|unit| decode(unit)),
+        unit: parts.iter().rev().find(|part| is_unit(part)).map(|unit| decode(unit)),
     }
 }
 
@@ -179,6 +221,37 @@ mod tests {
         for (path, container, unit) in cases {
             assert_eq!(placed(path), (container, None, unit), "{path}");
         }
+    }
+
+    fn tree(path: &str, is_own: bool) -> TreePath {
+        TreePath { path: path.to_owned(), is_own }
+    }
+
+    #[test]
+    fn a_component_is_named_by_its_container_or_unit_or_group() {
+        let found = component(&format!("0::/system.slice/docker-{ID}.scope/init\n")).unwrap();
+        let path = format!("/system.slice/docker-{ID}.scope");
+        assert_eq!((found.name.as_str(), &found.path), (ID, &path));
+        assert_eq!(found.unified, Some(tree(&path, true)));
+        assert_eq!((found.memory_v1, found.pids_v1), (None, None));
+        let found = component("0::/a.slice/b.service/sub/part\n").unwrap();
+        assert_eq!((found.name.as_str(), found.path.as_str()), ("b.service", "/a.slice/b.service"));
+        let found = component("0::/jobs/nightly\n").unwrap();
+        assert_eq!((found.name.as_str(), found.path.as_str()), ("nightly", "/jobs/nightly"));
+        for text in ["", "0::/\n", "0::/../x.service\n", "4:memory:/\n0::/\n"] {
+            assert_eq!(component(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_component_of_v1_may_be_part_of_a_larger_group() {
+        let text = "9:name=systemd:/s.slice/a.service\n8:pids:/s.slice/a.service/x\n\
+                    4:cpu,memory:/s.slice\n0::/\n";
+        let found = component(text).unwrap();
+        assert_eq!((found.name.as_str(), found.path.as_str()), ("a.service", "/s.slice/a.service"));
+        assert_eq!(found.pids_v1, Some(tree("/s.slice/a.service", true)));
+        assert_eq!(found.memory_v1, Some(tree("/s.slice", false)), "with others");
+        assert_eq!(found.unified, None, "the root is nobody's");
     }
 
     #[test]

@@ -24,10 +24,11 @@ impl Proc {
             Ok(Some(bytes)) => Some(redact::command_line(bytes)).filter(|line| !line.is_empty()),
             _ => None,
         };
-        let path = match scratch.read(&self.root, target, "cgroup", SMALL_FILE_BYTES) {
-            Ok(Some(bytes)) => cgroup::choose(&String::from_utf8_lossy(bytes)).map(str::to_owned),
-            _ => None,
+        let trees = match scratch.read(&self.root, target, "cgroup", SMALL_FILE_BYTES) {
+            Ok(Some(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
+            _ => String::new(),
         };
+        let path = cgroup::choose(&trees).map(str::to_owned);
         let user = Some(scratch.users.name(Path::new(PASSWD), uid));
         let placement = path.as_deref().map(cgroup::place).unwrap_or_default();
         ProcIdentity {
@@ -37,6 +38,7 @@ impl Proc {
             container: placement.container,
             pod: placement.pod,
             unit: placement.unit,
+            component: cgroup::component(&trees).map(Box::new),
             is_32bit: self.is_32bit(target),
         }
     }

@@ -18,10 +18,9 @@ use crate::event::{HostReading, SysvSegment};
 const LONG_FILE_BYTES: usize = 16 << 20;
 
 impl Proc {
-    /// Memory of socket buffers of this network namespace and of reassembly, in bytes. The pages of
-    /// TCP and UDP are counted for all namespaces together.
-    pub(super) fn socket_buffer_bytes(&self) -> u64 {
-        sockstat_bytes(&self.long_text("net/sockstat"), self.page_bytes)
+    /// What /proc/net/sockstat tells of this network namespace.
+    pub(super) fn sockstat(&self) -> String {
+        self.long_text("net/sockstat")
     }
 
     /// Free pages that each CPU keeps for itself, in bytes. MemFree leaves them out, and they may be
@@ -53,7 +52,7 @@ impl Proc {
         parse_segments(&self.long_text("sysvipc/shm"))
     }
 
-    fn long_text(&self, file: &str) -> String {
+    pub(in crate::host) fn long_text(&self, file: &str) -> String {
         let mut bytes = Vec::new();
         // A kernel without the feature has no such file.
         let _missing = read_whole(&self.root.join(file), &mut bytes, LONG_FILE_BYTES);
@@ -96,8 +95,10 @@ fn cpu_free_pages(zoneinfo: &str) -> u64 {
     counts.filter_map(|count| count.trim().parse::<u64>().ok()).fold(0, u64::saturating_add)
 }
 
-/// `TCP: … mem PAGES`, `UDP: … mem PAGES` and `FRAG: … memory BYTES`.
-fn sockstat_bytes(text: &str, page_bytes: u64) -> u64 {
+/// Memory of socket buffers of a network namespace and of reassembly, in bytes, of a sockstat:
+/// `TCP: … mem PAGES`, `UDP: … mem PAGES` and `FRAG: … memory BYTES`. The pages of TCP and UDP are
+/// counted for all namespaces together.
+pub(super) fn sockstat_bytes(text: &str, page_bytes: u64) -> u64 {
     text.lines().fold(0, |total, line| {
         let (wanted, unit) = match line.split_once(':').map(|it| it.0) {
             Some("TCP" | "UDP") => ("mem", page_bytes),
@@ -127,7 +128,7 @@ fn tmpfs_mount(line: &str) -> Option<(u64, PathBuf)> {
 }
 
 /// A path of mountinfo, in which blanks, newlines and backslashes stand as three octal digits.
-fn unescape(text: &str) -> PathBuf {
+pub(in crate::host) fn unescape(text: &str) -> PathBuf {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -6,13 +6,14 @@ use super::scratch::read_start;
 use super::stat::{kib_field, parse_statm};
 use super::{Proc, ProcError, SMALL_FILE_BYTES, memory};
 use crate::event::{HostReading, SelfReading};
-use crate::host::clock::{boot_ns, own_cpu_ns};
+use crate::host::clock::{boot_ns, own_cpu_ns, thread_cpu_ns};
+use crate::host::pressure;
 
 /// `BPF_MAP_TYPE_RINGBUF`, include/uapi/linux/bpf.h.
 const MAP_TYPE_RINGBUF: u64 = 27;
 
 impl Proc {
-    /// One look at the host's memory.
+    /// One look at the host: its memory, its limits and its pressures.
     pub fn host_reading(&self) -> Result<HostReading, ProcError> {
         let path = self.root.join("meminfo");
         let mut buffer = Vec::new();
@@ -25,6 +26,7 @@ impl Proc {
             kib_field(&buffer[..len], name)
                 .ok_or_else(|| ProcError::Parse { path: path.clone(), what: name })
         };
+        let sockstat = self.sockstat();
         Ok(HostReading {
             at_ns,
             mem_total_bytes: value("MemTotal:")?,
@@ -32,15 +34,18 @@ impl Proc {
             mem_free_bytes: value("MemFree:")?.saturating_add(self.cpu_free_bytes()),
             swap_total_bytes: value("SwapTotal:")?,
             swap_free_bytes: value("SwapFree:")?,
-            socket_buffer_bytes: self.socket_buffer_bytes(),
+            socket_buffer_bytes: memory::sockstat_bytes(&sockstat, self.page_bytes),
             tmpfs_bytes: self.tmpfs_bytes(),
             segments: self.segments(),
+            limits: self.system_limits(&sockstat, &buffer[..len]),
+            pressure: pressure::of_host(&self.root.join("pressure"), &mut Vec::new()),
             ..memory::parts_of(&buffer[..len])
         })
     }
 }
 
-/// Measures what the agent itself uses.
+/// Measures what the agent itself uses. Belongs to the thread that reads for the engine: what that
+/// takes is the cost of the readings.
 #[derive(Debug)]
 pub struct SelfMeter {
     path: PathBuf,
@@ -49,6 +54,7 @@ pub struct SelfMeter {
     buffer: Vec<u8>,
     last_ns: u64,
     last_cpu_ns: u64,
+    last_thread_ns: u64,
 }
 
 impl SelfMeter {
@@ -61,6 +67,7 @@ impl SelfMeter {
             buffer: Vec::new(),
             last_ns: now_ns,
             last_cpu_ns: own_cpu_ns(),
+            last_thread_ns: 0,
         }
     }
 
@@ -73,13 +80,20 @@ impl SelfMeter {
             what: "not the seven numbers of statm",
         })?;
         let cpu_ns = own_cpu_ns();
-        let used = cpu_ns.saturating_sub(self.last_cpu_ns) as f64;
+        let thread_ns = thread_cpu_ns();
         let passed = now_ns.saturating_sub(self.last_ns);
-        (self.last_ns, self.last_cpu_ns) = (now_ns, cpu_ns);
+        let percent = |now: u64, last: u64| {
+            let used = now.saturating_sub(last) as f64;
+            if passed == 0 { 0.0 } else { used * 100.0 / passed as f64 }
+        };
+        let cpu_percent = percent(cpu_ns, self.last_cpu_ns);
+        let reading_cpu_percent = percent(thread_ns, self.last_thread_ns);
+        (self.last_ns, self.last_cpu_ns, self.last_thread_ns) = (now_ns, cpu_ns, thread_ns);
         Ok(SelfReading {
             rss_anon_bytes: pages.resident_anon().saturating_mul(self.page_bytes),
             kernel_bytes: self.kernel_bytes(),
-            cpu_percent: if passed == 0 { 0.0 } else { used * 100.0 / passed as f64 },
+            cpu_percent,
+            reading_cpu_percent,
         })
     }
 

@@ -2,8 +2,10 @@
 //! a host is the agent's largest own cost. Names and command lines are any process's to choose, so
 //! they are bytes until they have been found, and text only afterwards.
 
+mod access;
 mod cgroup;
 mod identity;
+mod limits;
 mod links;
 mod maps;
 mod memory;
@@ -26,9 +28,12 @@ use std::path::PathBuf;
 
 use nix::unistd::{SysconfVar, sysconf};
 
+pub(super) use self::memory::unescape;
 pub use self::meter::SelfMeter;
 pub use self::scratch::Scratch;
 use self::scratch::Target;
+pub(super) use self::scratch::read_start;
+pub(super) use self::stat::decimal;
 use self::stat::{Stat, Status};
 use super::clock::boot_ns;
 use crate::event::{ProcDetail, ProcReading, ProcessId};
@@ -70,7 +75,7 @@ pub struct Want {
     /// What only /proc/PID/smaps_rollup tells. It walks every page table under the space's lock:
     /// milliseconds for hundreds of MiB, so for suspects only.
     pub rollup: bool,
-    /// Who it is beyond its name: command line, user and cgroup.
+    /// Who it is beyond its name, command line, user and cgroup, and its limits.
     pub identity: bool,
     /// How many descriptors it has also where the kernel does not count them, before Linux 6.2, if
     /// they are few. Listing them costs a microsecond each.
@@ -142,15 +147,22 @@ impl Proc {
             detail: None,
             rollup: if want.rollup { self.rollup(pid) } else { None },
             descriptors: self.count_descriptors(target, want.listing, scratch),
+            read_bytes: None,
             identity: None,
+            limits: None,
             kernel_thread: pages.size == 0 && !shown.ended() && stat.flags & PF_KTHREAD != 0,
         };
+        if !reading.kernel_thread {
+            reading.read_bytes = self.read_bytes(target, scratch);
+        }
         let asks_who = want.identity && !reading.kernel_thread;
         if want.detail || asks_who {
             let Some(detail) = self.detail(target, scratch)? else { return Ok(None) };
             reading.detail = want.detail.then_some(detail);
-            reading.identity =
-                asks_who.then(|| Box::new(self.identity(target, detail.uid, scratch)));
+            if asks_who {
+                reading.identity = Some(Box::new(self.identity(target, detail.uid, scratch)));
+                reading.limits = self.limits(target, scratch);
+            }
         }
         Ok(Some(reading))
     }
@@ -214,7 +226,7 @@ impl Proc {
 fn numbers_in(path: &std::path::Path, out: &mut Vec<u32>) -> io::Result<()> {
     for entry in std::fs::read_dir(path)? {
         let name = entry?.file_name();
-        let number = stat::decimal(name.as_encoded_bytes());
+        let number = decimal(name.as_encoded_bytes());
         out.extend(number.and_then(|number| u32::try_from(number).ok()));
     }
     Ok(())

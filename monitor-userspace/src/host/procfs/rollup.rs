@@ -13,6 +13,8 @@ impl Proc {
         let bytes = |name: &str| all.get(name).copied();
         Some(ProcRollup {
             pss_bytes: bytes("Pss")?,
+            // There since Linux 5.4.
+            pss_shmem_bytes: bytes("Pss_Shmem").unwrap_or(0),
             lazyfree_bytes: bytes("LazyFree").unwrap_or(0),
             thp_bytes: bytes("AnonHugePages").unwrap_or(0),
         })

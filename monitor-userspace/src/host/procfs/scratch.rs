@@ -122,7 +122,11 @@ impl Scratch {
 
 /// Reads a file of /proc into `buffer`, which grows as needed up to `limit` bytes. The kernel makes
 /// such a file in one piece, so that a read which leaves room has reached its end.
-pub(super) fn read_start(path: &Path, buffer: &mut Vec<u8>, limit: usize) -> io::Result<usize> {
+pub(in crate::host) fn read_start(
+    path: &Path,
+    buffer: &mut Vec<u8>,
+    limit: usize,
+) -> io::Result<usize> {
     let mut file = File::open(path)?;
     let mut len = 0;
     if buffer.is_empty() {

@@ -146,7 +146,7 @@ fn first_number(value: &[u8]) -> Option<u64> {
 }
 
 /// A number made of decimal digits only.
-pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
+pub(in crate::host) fn decimal(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }

@@ -238,9 +238,79 @@ fn the_host_is_read_from_meminfo() {
 }
 
 #[test]
-fn the_agent_measures_itself() {
+fn limits_of_the_host_are_read_and_what_is_missing_is_unknown() {
+    let tree = Tree::new();
+    let numbers = "MemTotal: 9 kB\nMemFree: 1 kB\nMemAvailable: 2 kB\nSwapTotal: 3 kB\n\
+                   SwapFree: 4 kB\n";
+    tree.write("meminfo", numbers);
+    let host = tree.proc().host_reading().unwrap();
+    assert_eq!((host.limits, host.pressure), (<_>::default(), <_>::default()));
+    tree.write("meminfo", format!("{numbers}HugePages_Total:      12\nHugePages_Free:    7\n"));
+    tree.write("sys/vm/max_map_count", "65530\n");
+    tree.write("sys/fs/file-nr", "652\t0\t2466170\n");
+    tree.write("sys/net/ipv4/ip_local_port_range", "32768\t60999\n");
+    tree.write("sys/fs/inotify/max_user_watches", "192536\n");
+    tree.write("loadavg", "0.00 0.01 0.05 1/321 4242\n");
+    tree.write("net/sockstat", "TCP: inuse 1 orphan 0 tw 6 alloc 1 mem 2\n");
+    tree.write("pressure/memory", "some avg10=0.50 avg60=0.00 avg300=0.00 total=9\n");
+    let host = tree.proc().host_reading().unwrap();
+    let limits = host.limits;
+    assert_eq!((limits.max_map_count, limits.pid_max), (Some(65530), None));
+    assert_eq!((limits.open_files, limits.file_max), (Some(652), Some(2_466_170)));
+    assert_eq!((limits.local_port_first, limits.local_port_last), (Some(32768), Some(60999)));
+    assert_eq!((limits.tasks, limits.time_wait), (Some(321), Some(6)));
+    assert_eq!((limits.huge_pages, limits.huge_pages_free), (Some(12), Some(7)));
+    assert_eq!((limits.inotify_max_user_watches, limits.conntrack), (Some(192_536), None));
+    assert_eq!(host.socket_buffer_bytes, 2 * 4096);
+    assert_eq!(host.pressure.memory.unwrap().some.total_us, 9);
+    tree.write("sys/fs/file-nr", "652\t0\t9223372036854775807\n");
+    assert_eq!(tree.proc().host_reading().unwrap().limits.file_max, None, "as good as none");
+}
+
+#[test]
+fn what_a_process_read_and_its_limits_are_known_where_they_are_shown() {
+    let tree = Tree::new();
+    let reading = tree.process().unwrap();
+    assert_eq!((reading.read_bytes, reading.limits), (None, None));
+    tree.write("7/io", "rchar: 4096\nwchar: 9\nsyscr: 1\nread_bytes: 512\n");
+    let limits = "Max data size  unlimited unlimited bytes\nMax processes  50 60 processes\n\
+                  Max open files  1024 4096 files\nMax address space  4096 4096 bytes\n";
+    tree.write("7/limits", limits);
+    tree.write("7/cgroup", "0::/system.slice/x.service\n");
+    let reading = tree.process().unwrap();
+    assert_eq!(reading.read_bytes, Some(4096));
+    let limits = reading.limits.unwrap();
+    assert_eq!((limits.open_files, limits.processes), (Some(1024), Some(50)));
+    assert_eq!((limits.address_space_bytes, limits.data_bytes), (Some(4096), None));
+    assert_eq!(reading.identity.unwrap().component.unwrap().name, "x.service");
+    let plain = tree.proc().read_process(7, Want::default(), &mut Scratch::default()).unwrap();
+    assert_eq!(plain.unwrap().limits, None, "nobody asked");
+}
+
+#[test]
+fn limits_are_those_that_the_kernel_gives() {
+    let reading = Proc::default()
+        .read_process(
+            std::process::id(),
+            Want { identity: true, ..Want::default() },
+            &mut Scratch::default(),
+        )
+        .unwrap()
+        .unwrap();
+    let limits = reading.limits.unwrap();
+    let soft = |what| nix::sys::resource::getrlimit(what).unwrap().0;
+    let of = |limit: Option<u64>| limit.unwrap_or(nix::sys::resource::RLIM_INFINITY);
+    assert_eq!(of(limits.open_files), soft(nix::sys::resource::Resource::RLIMIT_NOFILE));
+    assert_eq!(of(limits.address_space_bytes), soft(nix::sys::resource::Resource::RLIMIT_AS));
+    assert_eq!(of(limits.processes), soft(nix::sys::resource::Resource::RLIMIT_NPROC));
+    assert_eq!(of(limits.data_bytes), soft(nix::sys::resource::Resource::RLIMIT_DATA));
+}
+
+#[test]
+fn the_agent_measures_itself_and_what_its_readings_take() {
     let mut meter = SelfMeter::new(&Proc::default(), 0);
     let own = meter.read(1_000_000_000).unwrap();
+    assert!(own.reading_cpu_percent > 0.0 && own.reading_cpu_percent <= own.cpu_percent + 100.0);
     assert!(own.rss_anon_bytes > 0 && own.cpu_percent >= 0.0 && own.cpu_percent.is_finite());
     assert!(meter.read(1_000_000_000).unwrap().cpu_percent.abs() < f64::EPSILON);
 }

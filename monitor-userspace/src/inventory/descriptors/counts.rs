@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Objects, Table};
+use super::{ObjectId, Objects, Table, Tables};
 use crate::event::{DescriptorKind, SocketFacts, TableReading};
 
 /// `AF_INET`, `AF_INET6` and `SOCK_STREAM`.
@@ -67,6 +67,15 @@ impl DescriptorCounts {
         counts
     }
 
+    /// Adds what another table holds.
+    fn add(&mut self, other: &Self) {
+        let pairs = self.by_kind.iter_mut().zip(other.by_kind);
+        pairs.chain(self.tcp.iter_mut().zip(other.tcp)).for_each(|(sum, more)| *sum += more);
+        self.listeners += other.listeners;
+        self.epoll_watches += other.epoll_watches;
+        self.inotify_watches += other.inotify_watches;
+    }
+
     fn add_socket(&mut self, socket: SocketFacts, is_listener: bool) {
         let is_tcp =
             matches!(socket.family, AF_INET | AF_INET6) && socket.socket_type == SOCK_STREAM;
@@ -74,6 +83,42 @@ impl DescriptorCounts {
         if is_tcp && let Some(count) = self.tcp.get_mut(usize::from(socket.state)) {
             *count += 1;
         }
+    }
+}
+
+/// What several processes hold together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupCounts {
+    /// Descriptors, each table once; `None` where the plain files of some are not known.
+    pub descriptors: Option<u64>,
+    /// Open files by kind, sockets and watches, each once in however many tables it is; of plain
+    /// files their descriptors.
+    pub open_files: DescriptorCounts,
+}
+
+impl GroupCounts {
+    /// Descriptors of plain files, where all are known.
+    pub fn files(&self) -> Option<u64> {
+        self.descriptors.map(|_| self.open_files.get(DescriptorKind::File))
+    }
+}
+
+impl Tables {
+    /// What the processes hold together, as far as it was read; `None` where nothing was.
+    pub fn counts_of(&self, pids: &[u32]) -> Option<GroupCounts> {
+        let mut tables = BTreeSet::new();
+        let mut is_first = |table: &&Table| tables.insert(std::ptr::from_ref::<Table>(table));
+        let mut group: Option<GroupCounts> = None;
+        let mut seen = BTreeSet::new();
+        for table in pids.iter().filter_map(|&pid| self.of(pid)).filter(|it| is_first(it)) {
+            let Some(counts) = table.counts(self.objects()) else { continue };
+            let group = group.get_or_insert(GroupCounts { descriptors: Some(0), ..<_>::default() });
+            let all = counts.by_kind.iter().sum::<u64>();
+            group.descriptors =
+                group.descriptors.filter(|_| counts.knows_files).map(|known| known + all);
+            group.open_files.add(&table.counts_unless(&mut seen, self.objects()).unwrap_or(counts));
+        }
+        group
     }
 }
 
@@ -86,8 +131,7 @@ impl Table {
         if self.coarse.is_some() {
             return self.coarse;
         }
-        let mut counts = DescriptorCounts { knows_files: self.files.is_some(), ..<_>::default() };
-        counts.by_kind[DescriptorKind::File as usize] = self.files.unwrap_or(0);
+        let mut counts = self.file_counts();
         let mut copies = BTreeSet::new();
         let mut files = 0;
         for &id in self.open.values() {
@@ -108,5 +152,37 @@ impl Table {
         }
         counts.objects = Some(files);
         Some(counts)
+    }
+
+    /// Its open files that are not in `seen`, which they join; `None` where only totals are kept.
+    fn counts_unless(
+        &self,
+        seen: &mut BTreeSet<ObjectId>,
+        objects: &Objects,
+    ) -> Option<DescriptorCounts> {
+        if self.coarse.is_some() {
+            return None;
+        }
+        let mut counts = self.file_counts();
+        for &id in self.open.values() {
+            let Some(object) = objects.get(id).filter(|_| seen.insert(id)) else { continue };
+            counts.by_kind[object.kind as usize] += 1;
+            match object.kind {
+                DescriptorKind::Socket => counts.add_socket(object.socket, object.is_listener),
+                DescriptorKind::Epoll => counts.epoll_watches += objects.watch_count(id) as u64,
+                DescriptorKind::Inotify => {
+                    counts.inotify_watches += objects.inotify_watch_count(id) as u64;
+                }
+                _ => {}
+            }
+        }
+        Some(counts)
+    }
+
+    /// Its plain files only.
+    fn file_counts(&self) -> DescriptorCounts {
+        let mut counts = DescriptorCounts { knows_files: self.files.is_some(), ..<_>::default() };
+        counts.by_kind[DescriptorKind::File as usize] = self.files.unwrap_or(0);
+        counts
     }
 }

@@ -18,7 +18,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use counts::{DescriptorCounts, TCP_STATES};
+pub use counts::{DescriptorCounts, GroupCounts, TCP_STATES};
 use object::ObjectId;
 pub use object::{Object, Objects};
 pub use op::{FdOp, fd_ops};

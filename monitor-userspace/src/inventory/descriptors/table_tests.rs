@@ -156,3 +156,24 @@ fn the_room_of_files_that_are_gone_is_given_back() {
     let inodes: BTreeSet<u64> = world.tables.objects().iter().map(|it| it.inode).collect();
     assert_eq!(inodes.len(), 11);
 }
+
+#[test]
+fn what_processes_share_counts_once_for_them_all() {
+    let mut world = World::new();
+    world.apply(0, socket(3, 77));
+    world.apply(0, socket(4, 78));
+    world.apply(0, FdOp::Listen { fd: 4 });
+    world.kernel.open_of(0).extend([(3, 0), (4, 1)]);
+    // A copy of the table, then one more use of the copy.
+    world.step(&Step::Fork(0, 1, false));
+    world.step(&Step::Fork(1, 2, true));
+    world.apply(1, socket(5, 79));
+    let group = world.tables.counts_of(&[0, 1, 2]).unwrap();
+    let open = group.open_files;
+    assert_eq!((open.get(DescriptorKind::Socket), open.listeners, open.tcp[7]), (3, 1, 3));
+    assert_eq!(group.descriptors, Some(5), "in two tables");
+    let alone = world.tables.counts_of(&[2]).unwrap().open_files;
+    assert_eq!(alone.get(DescriptorKind::Socket), 3);
+    assert_eq!(world.tables.counts_of(&[]), None);
+    assert_eq!(world.tables.counts_of(&[9]), None, "nothing is known of it");
+}

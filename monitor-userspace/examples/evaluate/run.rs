@@ -1,0 +1,126 @@
+//! Runs series through the detector.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use monitor_userspace::detect::{Growth, GrowthTracker, Observation, Phase};
+use monitor_userspace::series::SeriesSpec;
+
+use super::synthetic::Made;
+
+const SECOND_NS: u64 = 1_000_000_000;
+/// Boot time of the first sample.
+pub const START_NS: u64 = 1_000 * SECOND_NS;
+/// Kernel counters of two CPUs move in steps of this.
+const RSS_STEP: f64 = 524_288.0;
+/// Steps between looks at accessed pages.
+pub const LOOK_EVERY: usize = 6;
+/// Times at which the probability is noted.
+const LOOKS: usize = 8;
+
+/// A fresh tracker for a series.
+pub fn tracker(made: &Made, seed: u64) -> GrowthTracker {
+    GrowthTracker::new(SeriesSpec {
+        quantum: if made.counts { 1.0 } else { RSS_STEP },
+        min_effect: if made.counts { 8.0 } else { 1_048_576.0 },
+        seed,
+        counts: made.counts,
+    })
+}
+
+/// Boot time of a step.
+pub fn at_ns(made: &Made, step: usize) -> u64 {
+    START_NS + step as u64 * made.step_s * SECOND_NS
+}
+
+/// What became of a series.
+pub struct Outcome {
+    /// First step at which a leak was called, if ever.
+    pub called: Option<usize>,
+    /// First step at which one was suspected.
+    pub suspected: Option<usize>,
+    /// How often a leak was called anew.
+    pub calls: usize,
+    /// The finding that is open at the end.
+    pub last: Option<Growth>,
+    /// Probability and truth at some moments at which growth was weighed.
+    pub looks: Vec<(f64, bool)>,
+}
+
+/// Runs one series to its end. `sees_pages` adds what is touched, for what grows.
+pub fn run(made: &Made, seed: u64, sees_pages: bool) -> Outcome {
+    let mut tracker = tracker(made, seed);
+    let mut outcome =
+        Outcome { called: None, suspected: None, calls: 0, last: None, looks: Vec::new() };
+    let mut was_leak = false;
+    let look_every = (made.values.len() / LOOKS).max(1);
+    for (step, (&value, &load)) in made.values.iter().zip(&made.loads).enumerate() {
+        if made.restarts.contains(&step) {
+            tracker = self::tracker(made, seed);
+        }
+        if sees_pages && step % LOOK_EVERY == 0 && tracker.is_weighing() {
+            look(&mut tracker, made, step);
+        }
+        let observed = tracker.observe(at_ns(made, step), value, load);
+        if step % look_every == look_every - 1
+            && let Some(probability) = tracker.leak_probability()
+        {
+            outcome.looks.push((probability, made.truth_at(step).is_leak()));
+        }
+        if !matches!(observed, Observation::Judged { transition: Some(_), .. }) {
+            continue;
+        }
+        let open = match tracker.phase() {
+            Phase::Open(growth) => Some(growth),
+            Phase::Quiet | Phase::Stopped { .. } => None,
+        };
+        if open.is_some() {
+            outcome.suspected.get_or_insert(step);
+        }
+        let is_leak = open.is_some_and(|growth| growth.is_leak);
+        if is_leak {
+            outcome.called.get_or_insert(step);
+            outcome.calls += usize::from(!was_leak);
+        }
+        was_leak = is_leak;
+    }
+    outcome.last = match tracker.phase() {
+        Phase::Open(growth) => Some(growth),
+        Phase::Quiet | Phase::Stopped { .. } => None,
+    };
+    outcome
+}
+
+/// Looks at what is touched, as the agent does of suspects.
+pub fn look(tracker: &mut GrowthTracker, made: &Made, step: usize) {
+    if let Some(share) = made.touched_at(step) {
+        let held = made.values[step];
+        tracker.set_touched(held, share * held);
+    }
+}
+
+/// Does a piece of work for each of `0..count`, on all CPUs; the results are in order.
+pub fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(count));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    if at >= count {
+                        break;
+                    }
+                    let result = work(at);
+                    if let Ok(mut done) = done.lock() {
+                        done.push((at, result));
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}

@@ -1,0 +1,273 @@
+//! Growth of what processes hold, as findings.
+
+use super::{Engine, Limit, REMEMBERED_FINDINGS};
+use crate::{
+    detect::{FirstPassage, Growth, Hypothesis, first_passage},
+    event::{ProcessId, TICK_NS},
+    output::{
+        Evidence, Finding, FindingState, FindingVerdict, Forecast, Output, Rival, Severity,
+        WallClock, start_time,
+    },
+    rule::{Change, Growths, Quanta, Report, Sample, Signal},
+};
+
+/// Per-CPU batches of the kernel's RSS counters, in pages (mm/memory.c, `TASK_RSS_EVENTS_THRESH`).
+const RSS_BATCH_PAGES: u64 = 64;
+/// From this probability on, another explanation gives a suspicion its name.
+const LIKELY_RIVAL: f64 = 0.2;
+/// Minutes within which a limit makes a leak critical, and high.
+const CRITICAL_MINUTES: f64 = 60.0;
+const HIGH_MINUTES: f64 = 24.0 * 60.0;
+/// Later than this nobody plans.
+const HORIZON_MINUTES: f64 = 10.0 * 365.0 * 24.0 * 60.0;
+
+impl Engine {
+    /// Feeds the series of a process and says what came of it.
+    pub(super) fn observe_growth(
+        &mut self,
+        id: ProcessId,
+        sample: &Sample,
+        out: &mut dyn FnMut(Output<'_>),
+    ) {
+        let page = self.facts.page_bytes;
+        let step = RSS_BATCH_PAGES * u64::from(self.facts.cpus.max(1)) * page;
+        let quanta = Quanta { mapped: page as f64, resident: step as f64 };
+        let growths = self.growths.entry(id.pid).or_insert_with(|| Growths::new(id, quanta));
+        for (change, report) in growths.observe(sample) {
+            let state = match change {
+                Change::Opened => FindingState::Open,
+                Change::Updated => FindingState::Updated,
+                Change::Ended => FindingState::Resolved,
+            };
+            if let Some(mut finding) = self.finding(id.pid, sample.at_ns, &report, state) {
+                if state == FindingState::Resolved {
+                    finding.verdict = FindingVerdict::Stopped;
+                }
+                self.publish(finding, out);
+            }
+        }
+    }
+
+    /// Ends the findings of a process that ended.
+    pub(super) fn end_growths(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        self.looks.forget(pid);
+        let Some(growths) = self.growths.remove(&pid) else { return };
+        for report in growths.open() {
+            if let Some(finding) = self.finding(pid, at_ns, &report, FindingState::Resolved) {
+                self.publish(finding, out);
+            }
+        }
+    }
+
+    pub(super) fn publish(&mut self, finding: Finding, out: &mut dyn FnMut(Output<'_>)) {
+        self.worst = self.worst.max(Some(finding.severity));
+        out(Output::Finding(&finding));
+        if finding.state == FindingState::Resolved {
+            if self.resolved.len() >= REMEMBERED_FINDINGS {
+                self.resolved.pop_front();
+                self.resolved_before += 1;
+            }
+            self.resolved.push_back(finding);
+        }
+    }
+
+    pub(super) fn open_findings(&self, state: FindingState) -> Vec<Finding> {
+        let of_process = |pid| {
+            let open = self.growths.get(&pid).map(Growths::open).into_iter().flatten();
+            open.filter_map(move |report| self.finding(pid, self.now_ns, &report, state))
+        };
+        let growing = self.table.pids().into_iter().flat_map(of_process);
+        growing.chain(self.rule_findings(state)).collect()
+    }
+
+    fn finding(
+        &self,
+        pid: u32,
+        at_ns: u64,
+        report: &Report,
+        state: FindingState,
+    ) -> Option<Finding> {
+        if !self.book.names(report.rated.rule()) {
+            return None;
+        }
+        let process = self.table.get(pid)?;
+        let subject = Subject {
+            id: process.id,
+            comm: &process.comm,
+            component: process.component.as_ref().map(|place| place.name.clone()),
+        };
+        let limits = self.limits_of(pid, report.rated);
+        Some(growth_finding(&subject, self.clock, at_ns, report, state, limits))
+    }
+}
+
+/// Whom a finding is about.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    /// Which process.
+    pub id: ProcessId,
+    /// Its name.
+    pub comm: &'a str,
+    /// The group it belongs to.
+    pub component: Option<String>,
+}
+
+/// The finding about a growth, at `at_ns` of a clock; `limits` are those on its way.
+pub fn growth_finding(
+    subject: &Subject<'_>,
+    clock: WallClock,
+    at_ns: u64,
+    report: &Report,
+    state: FindingState,
+    limits: Vec<Limit>,
+) -> Finding {
+    let leading = &report.leading;
+    let nearest = nearest(report, limits);
+    let minutes = nearest.as_ref().map_or(f64::INFINITY, |nearest| nearest.passage.middle);
+    let born_ns = subject.id.start_ticks * TICK_NS;
+    Finding {
+        ts: clock.at(at_ns),
+        id: finding_id(report, subject.id),
+        rule: report.place.rule().to_owned(),
+        state,
+        severity: severity(leading, minutes),
+        verdict: verdict(leading),
+        pid: Some(subject.id.pid),
+        start_time: start_time(clock, subject.id),
+        comm: Some(subject.comm.to_owned()),
+        component: subject.component.clone(),
+        resource: report.place.resource().to_owned(),
+        rate_per_min: Some(leading.rate_per_min),
+        rate_unit: Some(report.rated.unit()),
+        rate_interval: Some(leading.rate_interval),
+        confidence: Some(leading.confidence),
+        e_value_log10: Some(leading.e_value_log10),
+        rival: Some(rival(leading)),
+        // The bucket in which the growth began may be older than the process.
+        since: clock.at(leading.since_ns.max(born_ns)),
+        forecast: nearest.map(|nearest| nearest.forecast(clock, at_ns)),
+        evidence: evidence(report),
+        stacks: Vec::new(),
+        recommendation: recommendation(report, subject.id.pid),
+    }
+}
+
+/// The limit that is reached first.
+struct Nearest {
+    passage: FirstPassage,
+    limit: Limit,
+}
+
+fn nearest(report: &Report, limits: Vec<Limit>) -> Option<Nearest> {
+    let passages = limits.into_iter().filter_map(|limit| {
+        let passage = first_passage(&report.leading, limit.value - limit.held)?;
+        Some(Nearest { passage, limit })
+    });
+    passages
+        .min_by(|a, b| a.passage.middle.total_cmp(&b.passage.middle))
+        .filter(|nearest| nearest.passage.middle < HORIZON_MINUTES)
+}
+
+impl Nearest {
+    fn forecast(self, clock: WallClock, at_ns: u64) -> Forecast {
+        let after = |minutes: f64| clock.at(at_ns + (minutes * 60e9) as u64);
+        let FirstPassage { early, middle, late } = self.passage;
+        Forecast {
+            limit: self.limit.name,
+            limit_value: self.limit.value,
+            at: after(middle),
+            interval: (after(early), (late < HORIZON_MINUTES).then(|| after(late))),
+        }
+    }
+}
+
+/// A suspicion, a leak, and how soon it hurts.
+fn severity(growth: &Growth, minutes: f64) -> Severity {
+    match growth.is_leak {
+        false => Severity::Low,
+        true if minutes <= CRITICAL_MINUTES => Severity::Critical,
+        true if minutes <= HIGH_MINUTES => Severity::High,
+        true => Severity::Medium,
+    }
+}
+
+fn verdict(growth: &Growth) -> FindingVerdict {
+    if growth.is_leak {
+        return FindingVerdict::Leak;
+    }
+    match growth.beliefs.rival() {
+        (_, probability) if probability < LIKELY_RIVAL => FindingVerdict::Suspect,
+        (Hypothesis::Fill | Hypothesis::Steps, _) => FindingVerdict::PossibleFill,
+        (Hypothesis::Settling, _) => FindingVerdict::WarmingUp,
+        (Hypothesis::Load, _) => FindingVerdict::LoadDriven,
+        (Hypothesis::Periodic, _) => FindingVerdict::Periodic,
+        _ => FindingVerdict::Suspect,
+    }
+}
+
+fn rival(growth: &Growth) -> Rival {
+    let (hypothesis, probability) = growth.beliefs.rival();
+    Rival {
+        hypothesis: hypothesis.name(),
+        // Coarser levels may doubt more than the one whose explanations these are.
+        probability: probability.max(0.0),
+        decided_by: hypothesis.decided_by(),
+    }
+}
+
+/// A hash of cause, identity and first time (FNV-1a): the same in every replay.
+fn finding_id(report: &Report, id: ProcessId) -> String {
+    let parts = [u64::from(id.pid), id.start_ticks, report.opened_ns];
+    let bytes = parts.iter().flat_map(|part| part.to_le_bytes());
+    let hash =
+        report.cause.name().bytes().chain(bytes).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    format!("{hash:016x}")
+}
+
+fn evidence(report: &Report) -> Vec<Evidence> {
+    let rates = report.cause.signals().iter().filter_map(|signal| {
+        let rate = report.growing[*signal as usize]?.rate_per_min;
+        let text = format!("{} grow by {} a minute", signal.resource(), amount(*signal, rate));
+        Some(Evidence { name: signal.rule().into(), value: rate, says: "leak", text })
+    });
+    let leading = &report.leading;
+    let shape = Evidence {
+        name: "rho".into(),
+        value: leading.rho,
+        says: if leading.rho >= 0.35 { "leak" } else { "settling" },
+        text: format!("{:.0} % of the growth fell into the second half", leading.rho * 100.0),
+    };
+    let e_value = Evidence {
+        name: "e_value_log10".into(),
+        value: leading.e_value_log10,
+        says: "growth",
+        text: format!(
+            "floors without a trend would look like this in at most one of 10^{:.0} series",
+            leading.e_value_log10.floor()
+        ),
+    };
+    let touched = leading.touched_share.map(|share| Evidence {
+        name: "touched_share".into(),
+        value: share,
+        says: if share < 0.15 { "leak" } else { "use" },
+        text: format!("{:.0} % of the memory was used within a few seconds", share * 100.0),
+    });
+    rates.chain([shape, e_value]).chain(touched).collect()
+}
+
+fn amount(signal: Signal, rate: f64) -> String {
+    if signal.is_bytes() { format!("{:.1} MiB", rate / 1_048_576.0) } else { format!("{rate:.1}") }
+}
+
+fn recommendation(report: &Report, pid: u32) -> String {
+    let watch = format!("watch it alone: memwatch-ebpf --pid {pid}");
+    if report.rated.is_bytes() {
+        return format!("compare its working set with what it should hold, and {watch}");
+    }
+    format!(
+        "look for where {} are made and not given back: {watch} --json --stacks all",
+        report.place.resource()
+    )
+}

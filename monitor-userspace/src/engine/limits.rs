@@ -1,0 +1,99 @@
+//! Which limits growth runs into.
+
+use super::Engine;
+use crate::{inventory::Process, rule::Signal};
+
+/// A limit on the way of a signal, in its unit.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// Its name, for a person.
+    pub name: String,
+    /// Where it is.
+    pub value: f64,
+    /// How much of it is used.
+    pub held: f64,
+}
+
+impl Limit {
+    fn new(name: impl Into<String>, value: u64, held: u64) -> Self {
+        Self { name: name.into(), value: value as f64, held: held as f64 }
+    }
+}
+
+impl Engine {
+    /// The limits of a signal of a process that are known.
+    pub(super) fn limits_of(&self, pid: u32, signal: Signal) -> Vec<Limit> {
+        let Some(process) = self.table.get(pid) else { return Vec::new() };
+        match signal {
+            Signal::Touched => self.memory_limits(process),
+            Signal::Heap | Signal::Anon | Signal::Shared => address_space(process).collect(),
+            Signal::Threads | Signal::Children | Signal::Zombies => self.task_limits(process),
+            Signal::Timers | Signal::Segments | Signal::EpollWatches => Vec::new(),
+            Signal::InotifyWatches => self.watch_limits(pid),
+            _ => self.descriptor_limits(process),
+        }
+    }
+
+    /// What ends the growth of resident memory: the cgroup's limit, and what the host has left, which
+    /// all that grows shares.
+    fn memory_limits(&self, process: &Process) -> Vec<Limit> {
+        let mut limits = Vec::new();
+        let group = process.component.as_ref().and_then(|it| self.components.reading(&it.path));
+        if let Some(max) = group.and_then(|group| group.memory_max.as_ref()) {
+            let name = format!("memory.max of {}", max.path);
+            limits.push(Limit::new(name, max.limit_bytes, max.working_set_bytes));
+        }
+        if let Some(host) = &self.host {
+            let value = host.mem_total_bytes + host.swap_total_bytes;
+            let free = host.mem_available_bytes + host.swap_free_bytes;
+            limits.push(Limit::new("memory of the host", value, value.saturating_sub(free)));
+        }
+        limits
+    }
+
+    fn task_limits(&self, process: &Process) -> Vec<Limit> {
+        let group = process.component.as_ref().and_then(|it| self.components.reading(&it.path));
+        let of_group = group
+            .and_then(|group| group.pids_max.as_ref())
+            .map(|max| Limit::new(format!("pids.max of {}", max.path), max.limit, max.current));
+        let host = self.host.as_ref().map(|host| &host.limits);
+        let of_host = |name: &str, limit: fn(&crate::event::SystemLimits) -> Option<u64>| {
+            let host = host?;
+            Some(Limit::new(name, limit(host)?, host.tasks?))
+        };
+        [
+            of_group,
+            of_host("kernel.threads-max", |host| host.threads_max),
+            of_host("kernel.pid_max", |host| host.pid_max),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn descriptor_limits(&self, process: &Process) -> Vec<Limit> {
+        let counts = self.tables.counts(process.id.pid);
+        let own = process.reading.as_ref().and_then(|reading| reading.limits?.open_files);
+        let held = counts.map(|counts| counts.by_kind.iter().sum());
+        let own = own.zip(held).map(|(limit, held)| Limit::new("RLIMIT_NOFILE", limit, held));
+        let host = self.host.as_ref().map(|host| &host.limits);
+        let shared =
+            host.and_then(|host| Some(Limit::new("fs.file-max", host.file_max?, host.open_files?)));
+        own.into_iter().chain(shared).collect()
+    }
+
+    fn watch_limits(&self, pid: u32) -> Vec<Limit> {
+        let limit = self.host.as_ref().and_then(|host| host.limits.inotify_max_user_watches);
+        // Of those that other processes of the user have nothing is known here.
+        let held = self.tables.counts(pid).map(|counts| counts.inotify_watches);
+        let name = "fs.inotify.max_user_watches";
+        limit.zip(held).map(|(limit, held)| Limit::new(name, limit, held)).into_iter().collect()
+    }
+}
+
+fn address_space(process: &Process) -> impl Iterator<Item = Limit> {
+    let reading = process.reading.as_ref();
+    let limit = reading.and_then(|reading| reading.limits?.address_space_bytes);
+    let held = reading.map(|reading| reading.virtual_bytes);
+    limit.zip(held).map(|(limit, held)| Limit::new("RLIMIT_AS", limit, held)).into_iter()
+}

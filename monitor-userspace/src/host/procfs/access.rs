@@ -1,0 +1,81 @@
+//! Which pages of a process were accessed: /proc/PID/clear_refs and smaps.
+//! (Documentation/filesystems/proc.rst, "clear_refs" and "Referenced".)
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+
+use procfs::process::{MMapPath, MemoryMap, Process};
+
+use super::{Proc, ProcError, Scratch, Target};
+use crate::{event::AccessReading, event::ProcessId, host::clock::boot_ns};
+
+/// Takes the marks of all pages of a process away.
+const ALL_PAGES: &[u8] = b"1\n";
+
+impl Proc {
+    /// With `begin`, takes the marks of accessed pages away; without, counts those that are back.
+    /// `None` where the process is gone, has no memory or may not be asked.
+    pub fn read_access(
+        &self,
+        pid: u32,
+        begin: bool,
+        scratch: &mut Scratch,
+    ) -> Result<Option<AccessReading>, ProcError> {
+        let Some((stat, _)) = self.read_stat(Target::process(pid), scratch)? else {
+            return Ok(None);
+        };
+        let dir = self.root.join(pid.to_string());
+        if begin {
+            let path = dir.join("clear_refs");
+            let written = OpenOptions::new()
+                .write(true)
+                .open(&path)
+                .and_then(|mut it| it.write_all(ALL_PAGES));
+            written.map_err(|source| ProcError::Read { path, source })?;
+        }
+        let Some((held_bytes, touched_bytes)) = anonymous(&dir) else { return Ok(None) };
+        Ok(Some(AccessReading {
+            process: ProcessId { pid, start_ticks: stat.start_ticks },
+            at_ns: boot_ns(),
+            begins: begin,
+            held_bytes,
+            touched_bytes: if begin { 0 } else { touched_bytes },
+        }))
+    }
+}
+
+/// Resident and accessed bytes of anonymous memory.
+fn anonymous(dir: &std::path::Path) -> Option<(u64, u64)> {
+    let maps = Process::new_with_root(dir.to_owned()).ok()?.smaps().ok()?;
+    let of = |map: &MemoryMap, name: &str| map.extension.map.get(name).copied().unwrap_or(0);
+    let own = maps.into_iter().filter(|map| {
+        !matches!(
+            map.pathname,
+            MMapPath::Path(_) | MMapPath::Vsys(_) | MMapPath::Vdso | MMapPath::Vvar
+        )
+    });
+    Some(own.fold((0, 0), |(held, touched), map| {
+        (held + of(&map, "Anonymous"), touched + of(&map, "Referenced"))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_touched_after_the_marks_were_taken_away_is_counted() {
+        let (proc, mut scratch) = (Proc::default(), Scratch::default());
+        let mut pages = vec![1_u8; 8 << 20];
+        let pid = std::process::id();
+        let Some(before) = proc.read_access(pid, true, &mut scratch).unwrap() else { return };
+        assert!(before.begins && before.held_bytes >= 8 << 20, "{before:?}");
+        let quiet = proc.read_access(pid, false, &mut scratch).unwrap().unwrap();
+        pages.iter_mut().step_by(4096).for_each(|byte| *byte += 1);
+        std::hint::black_box(&pages);
+        let busy = proc.read_access(pid, false, &mut scratch).unwrap().unwrap();
+        assert!(busy.touched_bytes >= 8 << 20, "{busy:?}");
+        // Other tests of this process touch memory at the same time.
+        assert!(quiet.touched_bytes < busy.touched_bytes, "{quiet:?} {busy:?}");
+    }
+}
