@@ -15,6 +15,7 @@ pub mod cgroup;
 pub mod compare;
 pub mod held;
 pub mod maps;
+pub mod real;
 pub mod require;
 pub mod run;
 pub mod schema;

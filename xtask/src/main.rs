@@ -12,6 +12,7 @@ mod bench;
 mod ci;
 mod ebpf;
 mod mutate;
+mod record_real;
 mod run;
 mod setup;
 mod sh;
@@ -45,6 +46,8 @@ enum Cmd {
     Mutate(mutate::Options),
     /// Measure what the agent costs: `syscalls` while nothing else is named
     Bench(bench::Options),
+    /// Record real programs, leaking and healthy, for the judge
+    RecordReal(record_real::Options),
     /// The measured loop of `bench`, in a process of its own
     #[command(hide = true)]
     BenchLoop(bench::workload::Options),
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Cmd::Vm(options) => vm::vm(&options),
         Cmd::Mutate(options) => mutate::mutate(&options),
         Cmd::Bench(options) => bench::bench(&options),
+        Cmd::RecordReal(options) => record_real::record_real(&options),
         Cmd::BenchLoop(options) => bench::workload::run(&options),
         Cmd::BenchLoad(options) => bench::load::run(&options),
     };

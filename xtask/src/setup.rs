@@ -36,6 +36,7 @@ const EBPF_PACKAGES: &[&str] = &[
 const TEST_PACKAGES: &[&str] = &[
     "strace",
     "gcc",
+    "g++",
     "libc6-dev",
     "bpftool",
     "redis-server",

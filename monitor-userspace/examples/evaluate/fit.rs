@@ -9,7 +9,7 @@ use monitor_userspace::detect::Observation;
 
 use super::network::{Example, fit as fit_network, loss};
 use super::random::Random;
-use super::run::{LOOK_EVERY, at_ns, in_parallel, look, tracker};
+use super::run::{at_ns, in_parallel, tracker};
 use super::synthetic::{Class, Made, Span, classes, make};
 
 #[derive(Args)]
@@ -70,8 +70,7 @@ fn gather(classes: &[Class], first_seed: u64, series: u64) -> Vec<Example> {
     found.into_iter().flatten().collect()
 }
 
-/// What the detector sees of a series, thinned, each series counting alike. Every moment counts
-/// with and without what is known of its pages.
+/// What the detector sees of a series, thinned, each series counting alike.
 fn examples_of(made: &Made, seed: u64) -> Vec<Example> {
     let mut random = Random::new(seed ^ 0x00e4_a317);
     let mut tracker = tracker(made, seed);
@@ -80,9 +79,6 @@ fn examples_of(made: &Made, seed: u64) -> Vec<Example> {
     for (step, (&value, &load)) in made.values.iter().zip(&made.loads).enumerate() {
         if made.restarts.contains(&step) {
             tracker = super::run::tracker(made, seed);
-        }
-        if step % LOOK_EVERY == 0 && tracker.is_weighing() {
-            look(&mut tracker, made, step);
         }
         let observed = tracker.observe(at_ns(made, step), value, load);
         let Observation::Judged { closed, .. } = observed else { continue };
@@ -107,11 +103,6 @@ fn examples_of(made: &Made, seed: u64) -> Vec<Example> {
             }
         }
     }
-    let weight = 1.0 / (2 * kept.len().max(1)) as f32;
-    kept.into_iter()
-        .flat_map(|example| {
-            let bare = Example { features: example.features.without_touched(), weight, ..example };
-            [Example { weight, ..example }, bare]
-        })
-        .collect()
+    let weight = 1.0 / kept.len().max(1) as f32;
+    kept.into_iter().map(|example| Example { weight, ..example }).collect()
 }

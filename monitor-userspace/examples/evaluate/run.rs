@@ -14,7 +14,7 @@ pub const START_NS: u64 = 1_000 * SECOND_NS;
 /// Kernel counters of two CPUs move in steps of this.
 const RSS_STEP: f64 = 524_288.0;
 /// Steps between looks at accessed pages.
-pub const LOOK_EVERY: usize = 6;
+const LOOK_EVERY: usize = 6;
 /// Times at which the probability is noted.
 const LOOKS: usize = 8;
 
@@ -92,7 +92,7 @@ pub fn run(made: &Made, seed: u64, sees_pages: bool) -> Outcome {
 }
 
 /// Looks at what is touched, as the agent does of suspects.
-pub fn look(tracker: &mut GrowthTracker, made: &Made, step: usize) {
+fn look(tracker: &mut GrowthTracker, made: &Made, step: usize) {
     if let Some(share) = made.touched_at(step) {
         let held = made.values[step];
         tracker.set_touched(held, share * held);

@@ -8,13 +8,12 @@ use super::curves::{Curve, curves};
 use super::floor::Floor;
 use super::load::GivenLoad;
 use super::shape::{Floors, ShapeEvidence, median_floor};
-use super::touched::Touched;
 
 /// How many there are.
 pub const COUNT: usize = NAMES.len();
 
 /// What each of them is.
-pub const NAMES: [&str; 42] = [
+pub const NAMES: [&str; 38] = [
     "rho",
     "recent",
     "newest",
@@ -53,14 +52,7 @@ pub const NAMES: [&str; 42] = [
     "share_of_rises",
     "memory_of_residuals",
     "history_length",
-    "touched_known",
-    "touched",
-    "touched_of_added",
-    "touched_weight",
 ];
-
-/// The last of them come from looks at accessed pages.
-const OF_TOUCHED: usize = 4;
 
 /// The evidence, in the order of [`NAMES`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,18 +69,9 @@ pub(super) struct Sources<'a> {
     pub(super) age_ns: u64,
     /// Whether objects are counted, not bytes.
     pub(super) counts: bool,
-    /// What looks at accessed pages told.
-    pub(super) touched: Option<Touched>,
 }
 
 impl Features {
-    /// The same without what looks at accessed pages told.
-    #[must_use]
-    pub fn without_touched(mut self) -> Self {
-        self.0[COUNT - OF_TOUCHED..].fill(0.0);
-        self
-    }
-
     pub(super) fn read(shape: &ShapeEvidence, sources: &Sources<'_>) -> Self {
         let view = &sources.view;
         let window = Floors::newest(view, crate::series::WINDOW as u32);
@@ -142,10 +125,6 @@ impl Features {
             share_of_rises(since, shape),
             curve.memory,
             (past.len() as f64 / 32.0).min(1.0),
-            f64::from(u8::from(sources.touched.is_some())),
-            sources.touched.map_or(0.0, |touched| (touched.share() + 0.01).ln() / 2.0 + 1.0),
-            sources.touched.map_or(0.0, |touched| touched.of_added()),
-            sources.touched.map_or(0.0, |touched| (touched.weight() + 0.01).ln() / 2.0),
         ];
         Self(values.map(|value| if value.is_finite() { value as f32 } else { 0.0 }))
     }

@@ -37,6 +37,8 @@ pub struct GrowthTracker {
     streaks: [[u8; 2]; LEVELS],
     /// What of the memory is used, while growth is weighed and that was looked at.
     touched: Option<Touched>,
+    /// What was added in the growth that was weighed last.
+    added: f32,
     state: State,
     ceiling: Ceiling,
 }
@@ -61,6 +63,7 @@ impl GrowthTracker {
             standing: Vec::new(),
             streaks: [[0; 2]; LEVELS],
             touched: None,
+            added: 0.0,
             state: State::Quiet,
             ceiling: Ceiling::NONE,
         }
@@ -145,10 +148,9 @@ impl GrowthTracker {
     }
 
     /// Tells that of `held` bytes `touched` were used within the quietest few seconds that were
-    /// looked at. Told again and again while growth is weighed, it shows whether what was added is
-    /// used.
+    /// looked at: whether what was added is used.
     pub fn set_touched(&mut self, held: f64, touched: f64) {
-        self.touched = Some(Touched::after(self.touched, held, touched));
+        self.touched = Some(Touched::new(held, touched));
     }
 
     /// log10 of the highest e-value since the last episode ended (or ever).
@@ -184,7 +186,6 @@ impl GrowthTracker {
                 history: self.series.history().unwrap_or(*view),
                 age_ns: now_ns.saturating_sub(self.series.first_ns()),
                 counts: self.series.spec().counts,
-                touched: self.touched,
             },
         )
     }
@@ -267,6 +268,9 @@ impl GrowthTracker {
             (_, Some(beliefs)) => Decision::Weighed(beliefs.log_odds() as f32),
             (_, None) => Decision::Flat,
         };
+        if let Some(shape) = &growing {
+            self.added = (shape.last - shape.first) as f32;
+        }
         self.standing[level] = Some(decision);
         let gate_passed = self.gate_passed();
         let confidence = self.confidence(level).filter(|_| gate_passed).unwrap_or(0.0);
@@ -287,7 +291,9 @@ impl GrowthTracker {
         let own = self.standing.get(level).copied().flatten()?.log_odds()?;
         let coarser = (level + 1..=level + COARSER)
             .filter_map(|level| self.standing.get(level).copied().flatten());
-        borne_out(own, coarser).map(probability)
+        let second_tier =
+            self.touched.map_or(0.0, |touched| touched.log_likelihood(self.added.into()));
+        borne_out(own, coarser).map(|log_odds| probability(log_odds + second_tier))
     }
 
     fn on_pass(
