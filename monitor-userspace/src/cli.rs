@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::{output::Severity, plan};
+use crate::{command::LeakRules, output::Severity, plan};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -97,6 +97,15 @@ pub struct Cli {
     )]
     pub replay: Option<PathBuf>,
 
+    /// Add this file of rules to the built-in ones; it may also change them. Can be repeated.
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub rules: Vec<PathBuf>,
+
+    /// Read what applications report of themselves: lines of JSON in a file that grows, or at a
+    /// socket that is made there if its name ends in .sock.
+    #[arg(long, value_name = "FILE|SOCKET", conflicts_with = "replay")]
+    pub counters: Option<PathBuf>,
+
     /// Correct what is held when /proc disagrees, or only measure the difference.
     #[arg(long, value_name = "WHEN", default_value = "on")]
     pub reconcile: OnOff,
@@ -143,6 +152,8 @@ pub enum Action {
         /// For which shell.
         shell: Shell,
     },
+    /// List the rules, or what their conditions may use, or check a file of rules.
+    LeakRules(LeakRules),
     /// Judge exported snapshots offline and print findings, one JSON object a line.
     #[command(name = "leak-check")]
     LeakCheck {

@@ -2,6 +2,7 @@
 //! it, one writes the output; the only `select!` is here.
 
 mod child;
+mod counters;
 mod mail;
 mod outcome;
 mod outlet;
@@ -23,7 +24,8 @@ use crate::{
     engine::{CommPattern, Engine},
     event::{RecordingWriter, Start},
     kernel::Kernel,
-    output::Severity,
+    output::{Output, Severity},
+    rule::Rules,
     sink::{Hurry, Queue},
 };
 
@@ -42,6 +44,8 @@ pub struct Run {
     pub start: Start,
     /// The compiled name filter.
     pub comm: CommPattern,
+    /// The compiled rules.
+    pub rules: Rules,
     /// The loaded and attached programs; `None` for /proc alone.
     pub kernel: Option<Kernel>,
     /// What is printed.
@@ -50,6 +54,8 @@ pub struct Run {
     pub output: Option<PathBuf>,
     /// Where the inputs are kept.
     pub record: Option<PathBuf>,
+    /// Where applications report of themselves.
+    pub counters: Option<PathBuf>,
     /// When to stop.
     pub duration: Option<Duration>,
     /// The command to start, waiting at its gate.
@@ -76,10 +82,14 @@ impl Run {
         let recorder = self.record.as_ref().map(open_recording).transpose()?;
         let hurry = queue.hurry();
         let mut outlet = Outlet::new(self.form, queue);
+        let wants_events = outlet.wants_events();
+        let mut say = |output: Output<'_>| outlet.take(&output);
         let engine =
-            Engine::start(self.start.clone(), self.comm, outlet.wants_events(), &mut |output| {
-                outlet.take(&output);
-            });
+            Engine::start(self.start.clone(), self.comm, self.rules, wants_events, &mut say);
+        let boot_epoch_ns = self.start.boot_epoch_ns;
+        let counters = self.counters.as_deref();
+        let _counters =
+            counters.map(|path| counters::spawn(path, boot_epoch_ns, post.clone())).transpose()?;
         let pass = self.kernel.as_mut().and_then(Kernel::take_table_pass);
         let requests = reader::spawn(post.clone(), pass)?;
         let (ready, known) = tokio::sync::oneshot::channel();

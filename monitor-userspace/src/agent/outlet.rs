@@ -80,6 +80,10 @@ impl Outlet {
 
     /// Takes one output.
     pub fn take(&mut self, output: &Output<'_>) {
+        if let Output::RuleError(error) = output {
+            let message = crate::sink::escape(&error.message);
+            tracing::warn!("rule {} cannot be evaluated: {message}", error.rule);
+        }
         let is_event = matches!(output, Output::Event(_));
         if is_event != self.holds_events {
             self.flush();

@@ -1,6 +1,7 @@
 //! What the command line asks for, one module each, and the statuses they end with.
 
 mod leak_check;
+mod leak_rules;
 mod replay;
 mod seeding;
 mod watch;
@@ -9,6 +10,7 @@ use std::{fmt, io::Write as _};
 
 use anyhow::Result;
 use clap::CommandFactory as _;
+pub use leak_rules::LeakRules;
 
 use crate::{
     agent::exec_gate,
@@ -59,6 +61,7 @@ pub fn run(cli: Cli) -> Result<u8> {
             writeln!(std::io::stdout(), "{:#}", crate::output::schema())?;
             Ok(0)
         }
+        Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked),
         Some(Action::LeakCheck { from }) => leak_check::leak_check(from, cli.fail_on),
         Some(Action::ExecGate { argv }) => {
             let (status, message) = exec_gate(argv)?;

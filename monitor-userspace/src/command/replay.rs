@@ -7,13 +7,14 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::watch::form_of;
+use super::{Refusal, watch::form_of};
 use crate::{
     agent::{Form, Outcome},
     cli::Cli,
     engine::{CommPattern, Engine},
     event::{Input, RecordingError, RecordingReader},
     output::Severity,
+    rule::Rules,
 };
 
 /// Text is handed to the output at this size.
@@ -53,11 +54,14 @@ fn play(
         bail!("the recording does not begin with its start");
     };
     let comm = CommPattern::compile(&start.filters)?;
+    let rules = Rules::load(&start.rules).map_err(|faults| {
+        Refusal::new(1, format!("the rules in the recording are wrong for this version\n{faults}"))
+    })?;
     let wants_events = form.wants_events();
     let is_json = form.is_json();
     let mut sink = form.sink();
     let mut text = Vec::new();
-    let mut engine = Engine::start(*start, comm, wants_events, &mut |output| {
+    let mut engine = Engine::start(*start, comm, rules, wants_events, &mut |output| {
         sink.write(&output, &mut text);
     });
     loop {

@@ -9,7 +9,7 @@ use monitor_common::{
     settings::{SCOPE_ALL, SCOPE_WATCHED, STACKS_ALL, STACKS_MEMORY, STACKS_OFF},
 };
 
-use super::Refusal;
+use super::{Refusal, leak_rules};
 use crate::{
     agent::{EventChoice, Form, Gate, Run},
     cli::{Cli, EventFamily, OnOff, Stacks},
@@ -38,6 +38,7 @@ pub(super) fn watch(cli: Cli) -> Result<u8> {
     let comm = CommPattern::compile(&filters)
         .map_err(|error| Refusal::new(Refusal::USAGE, format!("--comm: {error}")))?;
     check_pids(&cli.pid)?;
+    let (rule_files, rules) = leak_rules::load(&cli.rules)?;
     let (plan, mut kernel) = if cli.no_ebpf {
         (plan_none(), None)
     } else {
@@ -53,15 +54,18 @@ pub(super) fn watch(cli: Cli) -> Result<u8> {
             kernel.watch(pid)?;
         }
     }
-    let start = start_of(&cli, facts, filters, &plan, gate.as_ref());
+    let mut start = start_of(&cli, facts, filters, &plan, gate.as_ref());
+    start.rules = rule_files;
     let fail_on = cli.fail_on;
     let run = Run {
         start,
         comm,
+        rules,
         kernel,
         form: form_of(&cli),
         output: cli.output,
         record: cli.record,
+        counters: cli.counters,
         duration: cli.duration,
         gate,
         kernel_log: cli.verbose > 1,
@@ -253,5 +257,6 @@ fn start_of(
         interval_ns: u64::try_from(cli.interval.as_nanos()).unwrap_or(u64::MAX),
         agent_pid: std::process::id(),
         command_pid: gate.map(Gate::pid),
+        rules: Vec::new(),
     }
 }

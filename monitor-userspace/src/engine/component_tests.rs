@@ -143,7 +143,8 @@ fn the_load_of_a_process_is_what_it_did_since_the_last_look() {
     let mut facts = facts(Filters { all: true, ..Filters::default() });
     facts.attach = ["accept", "accept4"].map(|name| (name.into(), "tracepoint".into())).into();
     let mut world = World::all();
-    world.engine = Engine::start(facts, CommPattern::default(), false, &mut |_| {});
+    world.engine =
+        Engine::start(facts, CommPattern::default(), Rules::load(&[]).unwrap(), false, &mut |_| {});
     world.exec(1.0, 7, 7, "x");
     world.place(2.0, 7, "/a", 10);
     assert_eq!(world.engine.table.get(7).unwrap().load, None, "one look is none");

@@ -211,6 +211,7 @@ impl Engine {
         let (ppid, before) = (known.ppid, known.watch);
         // Another program: what the last one did says nothing about it.
         self.end_growths(event.pid, event.at_ns, out);
+        self.end_rules(event.pid, event.at_ns, out);
         // Following is for life, whatever becomes of the parent.
         let is_followed = self.facts.filters.follow && before == Watch::Named;
         let watch = if is_followed { Some(before) } else { self.watch_of(event.pid, &comm, ppid) };
@@ -250,6 +251,7 @@ impl Engine {
             out(Output::Final(&snapshot));
         }
         self.end_growths(pid, at_ns, out);
+        self.end_rules(pid, at_ns, out);
         self.table.remove(pid);
         self.tables.exit(pid);
     }

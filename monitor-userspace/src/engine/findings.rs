@@ -76,7 +76,8 @@ impl Engine {
             let open = self.growths.get(&pid).map(Growths::open).into_iter().flatten();
             open.filter_map(move |report| self.finding(pid, self.now_ns, &report, state))
         };
-        self.table.pids().into_iter().flat_map(of_process).collect()
+        let growing = self.table.pids().into_iter().flat_map(of_process);
+        growing.chain(self.rule_findings(state)).collect()
     }
 
     fn finding(
@@ -86,6 +87,9 @@ impl Engine {
         report: &Report,
         state: FindingState,
     ) -> Option<Finding> {
+        if !self.book.names(report.rated.rule()) {
+            return None;
+        }
         let process = self.table.get(pid)?;
         let subject = Subject {
             id: process.id,
@@ -226,17 +230,17 @@ fn evidence(report: &Report) -> Vec<Evidence> {
     let rates = report.cause.signals().iter().filter_map(|signal| {
         let rate = report.growing[*signal as usize]?.rate_per_min;
         let text = format!("{} grow by {} a minute", signal.resource(), amount(*signal, rate));
-        Some(Evidence { name: signal.rule(), value: rate, says: "leak", text })
+        Some(Evidence { name: signal.rule().into(), value: rate, says: "leak", text })
     });
     let leading = &report.leading;
     let shape = Evidence {
-        name: "rho",
+        name: "rho".into(),
         value: leading.rho,
         says: if leading.rho >= 0.35 { "leak" } else { "settling" },
         text: format!("{:.0} % of the growth fell into the second half", leading.rho * 100.0),
     };
     let e_value = Evidence {
-        name: "e_value_log10",
+        name: "e_value_log10".into(),
         value: leading.e_value_log10,
         says: "growth",
         text: format!(
@@ -245,7 +249,7 @@ fn evidence(report: &Report) -> Vec<Evidence> {
         ),
     };
     let touched = leading.touched_share.map(|share| Evidence {
-        name: "touched_share",
+        name: "touched_share".into(),
         value: share,
         says: if share < 0.15 { "leak" } else { "use" },
         text: format!("{:.0} % of the memory was used within a few seconds", share * 100.0),

@@ -14,6 +14,8 @@ mod readings;
 mod report;
 mod requests;
 mod resources;
+mod rule_finding;
+mod rules;
 mod scope;
 mod snapshot;
 #[cfg(test)]
@@ -31,7 +33,7 @@ use crate::{
     event::{Family, Input, Loss, SelfReading, Start},
     inventory::{ProcessTable, Segments, Stacks, Tables},
     output::{Header, Output, Severity, WallClock},
-    rule::Growths,
+    rule::{Growths, Rules},
 };
 
 /// Version of the line format.
@@ -79,6 +81,7 @@ pub struct Engine {
     stack: Option<(u32, Box<[u64]>)>,
     zombies: zombies::Zombies,
     growths: FxHashMap<u32, Growths>,
+    book: rules::RuleBook,
     looks: looks::Looks,
     dead: FxHashMap<u32, Dead>,
     requests: requests::Schedule,
@@ -103,11 +106,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts a run and says its header. `comm` is the compiled form of the filter in `facts`;
-    /// `wants_events` is whether anybody prints events.
+    /// Starts a run and says its header. `comm` and `rules` are the compiled forms of the filter and
+    /// the rules in `facts`; `wants_events` is whether anybody prints events.
     pub fn start(
         facts: Start,
         comm: CommPattern,
+        rules: Rules,
         wants_events: bool,
         out: &mut dyn FnMut(Output<'_>),
     ) -> Self {
@@ -135,6 +139,7 @@ impl Engine {
             stack: None,
             zombies: zombies::Zombies::default(),
             growths: FxHashMap::default(),
+            book: rules::RuleBook::new(rules),
             looks: looks::Looks::default(),
             dead: FxHashMap::default(),
             requests: requests::Schedule::new(facts.started_ns),
@@ -179,7 +184,12 @@ impl Engine {
             Input::Proc(reading) => self.on_proc(reading, out),
             Input::Reconcile(reading) => self.on_reconcile(reading),
             Input::Table(reading) => self.on_table(reading),
-            Input::Host(reading) => self.on_host(reading),
+            Input::Host(reading) => {
+                self.on_host(reading);
+                self.judge_host(reading.at_ns, out);
+                self.judge_components(reading.at_ns, out);
+            }
+            Input::Custom(reading) => self.on_custom(reading, out),
             Input::Access(reading) => self.on_access(reading),
             Input::Cgroup(reading) => self.on_cgroup(reading),
             Input::SelfReading(reading) => self.own = Some(*reading),
@@ -243,6 +253,7 @@ impl Engine {
             let interval = self.interval();
             out(Output::Interval(&interval));
         }
+        self.forget_components(now_ns, out);
         self.keep_budget(now_ns);
         self.schedule(now_ns);
     }

@@ -72,6 +72,7 @@ impl Engine {
         self.check_descriptors(reading);
         self.check_virtual_size(reading);
         self.sample(reading, out);
+        self.judge_process(pid, reading.at_ns, out);
     }
 
     /// Whether a reading is older than what events have told since.

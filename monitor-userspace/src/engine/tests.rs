@@ -18,7 +18,7 @@ const PAGE: u64 = 4096;
 const SECOND: u64 = 1_000_000_000;
 const MM: u64 = 1 << 63;
 
-fn facts(filters: Filters) -> Start {
+pub(super) fn facts(filters: Filters) -> Start {
     Start {
         version: "test".into(),
         host: "host".into(),
@@ -38,6 +38,7 @@ fn facts(filters: Filters) -> Start {
         interval_ns: 10 * SECOND,
         agent_pid: 1,
         command_pid: None,
+        rules: Vec::new(),
     }
 }
 
@@ -52,7 +53,8 @@ struct World {
 impl World {
     fn new(filters: Filters) -> Self {
         let comm = CommPattern::compile(&filters).unwrap();
-        let engine = Engine::start(facts(filters), comm, true, &mut |_| {});
+        let engine =
+            Engine::start(facts(filters), comm, Rules::load(&[]).unwrap(), true, &mut |_| {});
         Self { engine, finals: Vec::new(), printed: Vec::new(), findings: Vec::new() }
     }
 

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CgroupReading, DescriptorKind, Event, Family, MappingClass, Placement, Pressures, ProcLimits,
-    SocketFacts, SystemLimits,
+    CgroupReading, CustomReading, DescriptorKind, Event, Family, MappingClass, Placement,
+    Pressures, ProcLimits, SocketFacts, SystemLimits,
 };
 
 /// Nanoseconds in a clock tick of /proc (`USER_HZ` is 100 on every Linux that runs here).
@@ -52,6 +52,8 @@ pub enum Input {
     Cgroup(Box<CgroupReading>),
     /// One look at the agent itself.
     SelfReading(SelfReading),
+    /// What applications report of themselves.
+    Custom(Box<CustomReading>),
     /// The command started with `--` ended.
     CommandExit(CommandExit),
     /// Time has passed. The only clock the engine has.
@@ -148,6 +150,17 @@ pub struct Start {
     pub agent_pid: u32,
     /// Pid of the command started with `--`.
     pub command_pid: Option<u32>,
+    /// The user's files of rules, in their order.
+    pub rules: Vec<RuleFile>,
+}
+
+/// A file of rules, as it was read at the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFile {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// Records that did not arrive and calls that failed, since the last report.

@@ -2,17 +2,21 @@
 //! kinds of [`Input`]. Pure: nothing here reads a host, a clock or a file.
 
 mod cgroup;
+mod custom;
 mod decode;
 mod input;
 mod limit;
 mod recording;
 
 pub use cgroup::{CgroupMemory, CgroupReading, MemoryLimit, Placement, TaskLimit, TreePath};
+pub use custom::{
+    CustomKind, CustomReading, CustomSubject, CustomValue, is_custom_name, parse_custom,
+};
 pub use decode::{DecodeError, decode};
 pub use input::{
     AccessReading, CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail,
     ProcIdentity, ProcReading, ProcRollup, ProcessId, ReadDescriptor, ReadRange, ReadSocket,
-    Reconcile, SelfReading, StackChoice, Start, SysvSegment, TICK_NS, TableReading,
+    Reconcile, RuleFile, SelfReading, StackChoice, Start, SysvSegment, TICK_NS, TableReading,
 };
 pub use limit::{Pressure, Pressures, ProcLimits, Stall, SystemLimits};
 pub use monitor_common::Family;

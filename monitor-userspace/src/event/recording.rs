@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{DecodeError, Input, decode};
 
 /// First bytes of a recording. The number changes with any payload.
-pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 4\n";
+pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 5\n";
 
 /// No honest frame is larger: a process of 65,530 mappings takes 2 MiB.
 const MAX_FRAME_BYTES: u32 = 64 << 20;
@@ -30,6 +30,7 @@ const TICK: u8 = 8;
 const STOP: u8 = 9;
 const CLOSING: u8 = 10;
 const TABLE: u8 = 11;
+const CUSTOM: u8 = 14;
 const CGROUP: u8 = 12;
 const ACCESS: u8 = 13;
 
@@ -97,6 +98,7 @@ impl<W: Write> RecordingWriter<W> {
             Input::Access(reading) => self.encode(ACCESS, reading),
             Input::Cgroup(reading) => self.encode(CGROUP, reading),
             Input::SelfReading(reading) => self.encode(SELF, reading),
+            Input::Custom(reading) => self.encode(CUSTOM, reading),
             Input::CommandExit(exit) => self.encode(COMMAND_EXIT, exit),
             Input::Tick { now_ns } => self.encode(TICK, now_ns),
             Input::Closing { now_ns } => self.encode(CLOSING, now_ns),
@@ -184,6 +186,7 @@ fn parse(kind: u8, payload: &[u8], offset: u64) -> Result<Input, RecordingError>
         ACCESS => Input::Access(typed(payload, offset)?),
         CGROUP => Input::Cgroup(typed(payload, offset)?),
         SELF => Input::SelfReading(typed(payload, offset)?),
+        CUSTOM => Input::Custom(typed(payload, offset)?),
         COMMAND_EXIT => Input::CommandExit(typed(payload, offset)?),
         TICK => Input::Tick { now_ns: typed(payload, offset)? },
         CLOSING => Input::Closing { now_ns: typed(payload, offset)? },

@@ -87,6 +87,7 @@ fn facts() -> Start {
         interval_ns: 1,
         agent_pid: 1,
         command_pid: None,
+        rules: Vec::new(),
     }
 }
 

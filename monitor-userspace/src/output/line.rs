@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    ComponentSnapshot, ExitLine, Finding, Header, HostSnapshot, Snapshot, Stats, event::Record,
+    ComponentSnapshot, ExitLine, Finding, Header, HostSnapshot, RuleError, Snapshot, Stats,
+    event::Record,
 };
 
 /// An object with its `type` in front.
@@ -28,6 +29,8 @@ pub(crate) enum Line<'a> {
     Host(&'a HostSnapshot),
     /// A finding opened, changed or ended.
     Finding(&'a Finding),
+    /// A rule could not be evaluated.
+    RuleError(&'a RuleError),
     /// The agent's own figures.
     Stats(&'a Stats),
     /// The last line of a run with a command.

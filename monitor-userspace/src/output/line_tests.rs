@@ -58,9 +58,21 @@ fn finding() -> Finding {
             at: Timestamp(0),
             interval: (Timestamp(0), None),
         }),
-        evidence: vec![Evidence { name: "rho", value: 0.5, says, text: String::new() }],
+        evidence: vec![Evidence { name: "rho".into(), value: 0.5, says, text: String::new() }],
         stacks: Vec::new(),
         recommendation: String::new(),
+    }
+}
+
+fn rule_error() -> RuleError {
+    RuleError {
+        ts: Timestamp(0),
+        rule: "mine".to_owned(),
+        pid: Some(7),
+        start_time: Some(Timestamp(0)),
+        comm: Some("api".to_owned()),
+        component: None,
+        message: "division by zero".to_owned(),
     }
 }
 
@@ -115,6 +127,7 @@ fn lines() -> Vec<Value> {
         print(Line::Component(&ComponentSnapshot::default())),
         print(Line::Component(&component())),
         print(Line::Finding(&finding())),
+        print(Line::RuleError(&rule_error())),
         print(Line::Stats(&Stats::default())),
         print(Line::Exit(ExitLine { command_status: 0, status: 3 })),
     ];
@@ -142,7 +155,7 @@ fn the_schema_is_the_one_on_file() {
 fn every_line_is_of_the_schema_and_nothing_may_be_added_or_left_out() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let lines = lines();
-    assert_eq!(lines.len(), 10 + 2 * (EventKind::ALL.len() - 2));
+    assert_eq!(lines.len(), 11 + 2 * (EventKind::ALL.len() - 2));
     for line in lines {
         let errors: Vec<String> = validator.iter_errors(&line).map(|e| e.to_string()).collect();
         assert!(errors.is_empty(), "{line}: {errors:?}");

@@ -1,13 +1,16 @@
 //! What leaves the engine, as values: the lines of the NDJSON. Sinks print them; nothing here
 //! does. Units are in the names; what is unknown is `None` and prints as `null`.
 
+mod amount;
 mod component;
 mod event;
 mod finding;
 mod host;
 mod line;
+mod rule_error;
 mod time;
 
+pub(crate) use amount::byte_text;
 pub use component::ComponentSnapshot;
 pub use event::EventLine;
 pub(crate) use event::start_time;
@@ -15,6 +18,7 @@ pub use finding::{Evidence, Finding, FindingState, FindingVerdict, Forecast, Riv
 pub use host::{HostSnapshot, MemoryParts, UnownedMemory};
 pub(crate) use line::Line;
 pub use line::schema;
+pub use rule_error::RuleError;
 use schemars::JsonSchema;
 use serde::Serialize;
 pub use time::{Timestamp, WallClock};
@@ -34,6 +38,8 @@ pub enum Output<'a> {
     Final(&'a Snapshot),
     /// A finding opened, changed or ended.
     Finding(&'a Finding),
+    /// A rule could not be evaluated.
+    RuleError(&'a RuleError),
     /// The last figures of a run.
     Summary(&'a Summary),
 }
@@ -286,6 +292,10 @@ pub struct Stats {
     pub folded: u64,
     /// What the inventory and the series take, estimated.
     pub inventory_bytes: u64,
+    /// Values that applications reported (--counters).
+    pub custom_values: u64,
+    /// Reported values that were not taken: no such line, process or component, or no room.
+    pub custom_rejected: u64,
     /// Processes watched.
     pub processes: usize,
     /// The agent's resident anonymous memory.

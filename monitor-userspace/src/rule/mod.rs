@@ -1,10 +1,35 @@
 //! Rules and the life of their findings. Pure.
 //!
-//! Growth rules: what a process holds climbs and does not come back, named after what climbs.
+//! A rule is data: a condition in CEL over documented variables, a severity, and how long the
+//! condition must hold. Built-in rules stand in `builtin.toml`, in the form of a user's.
+//! Growth is judged by the detector; its rules say what it is called and whether it is wanted.
 
+mod condition;
+mod custom;
+mod fault;
+mod file;
 mod growth;
+mod judge;
+mod load;
 mod signal;
+mod subject;
+mod table;
+mod value;
+mod variable;
 mod watched;
 
+pub use condition::Holds;
+pub use custom::Counters;
+pub use fault::{RuleFault, RuleFaults};
+pub use file::Grade;
 pub use growth::{Change, Growths, Report, Sample};
+pub use judge::{Held, Quote, Verdict, Watched};
+pub use load::{Origin, Rule, Rules};
+use load::{Plan, Planned};
 pub use signal::{Cause, Quanta, Signal, Values};
+pub use subject::{
+    ComponentView, GrowthFigures, HostView, Limits, Pressure, ProcessView, Subject, SystemTables,
+    View,
+};
+pub use value::{Unit, Value};
+pub use variable::{Documented, Variable, documented};

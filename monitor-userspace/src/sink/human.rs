@@ -4,7 +4,8 @@ use std::{fmt::Write as _, io::Write as _};
 
 use super::{Sink, escape};
 use crate::output::{
-    Finding, FindingState, FindingVerdict, Header, Interval, Output, Snapshot, Stats, Summary,
+    Finding, FindingState, FindingVerdict, Header, Interval, Output, RuleError, Snapshot, Stats,
+    Summary, byte_text,
 };
 
 /// Processes shown in an interval; the others are summed up.
@@ -20,6 +21,7 @@ impl Sink for Plain {
             Output::Header(header) => header_line(header),
             Output::Event(_) | Output::Final(_) => return,
             Output::Interval(interval) => interval_lines(interval, SHOWN),
+            Output::RuleError(error) => format!("{}\n", rule_error_line(error)),
             Output::Finding(finding) => format!("{}\n", finding_line(finding)),
             Output::Summary(summary) => summary_lines(summary),
         };
@@ -120,7 +122,7 @@ fn row_line(row: &Snapshot, growth: Option<&Finding>) -> String {
 
 /// The sentence of a finding.
 pub(super) fn finding_line(finding: &Finding) -> String {
-    let who = subject(finding);
+    let who = subject(finding.pid, finding.comm.as_deref(), finding.component.as_deref());
     if finding.state == FindingState::Resolved {
         return format!("RESOLVED {} {who}: {}", finding.rule, ended(finding));
     }
@@ -135,11 +137,17 @@ pub(super) fn finding_line(finding: &Finding) -> String {
     )
 }
 
-/// Whom a finding is about.
-fn subject(finding: &Finding) -> String {
-    match (finding.pid, &finding.comm, &finding.component) {
+/// The sentence of a rule that could not be evaluated.
+pub(super) fn rule_error_line(error: &RuleError) -> String {
+    let who = subject(error.pid, error.comm.as_deref(), error.component.as_deref());
+    format!("RULE ERROR {} {who}: {}", error.rule, escape(&error.message))
+}
+
+/// Whom a line is about.
+fn subject(pid: Option<u32>, comm: Option<&str>, component: Option<&str>) -> String {
+    match (pid, comm, component) {
         (Some(pid), comm, _) => {
-            format!("{} (pid {pid})", escape(comm.as_deref().unwrap_or_default()))
+            format!("{} (pid {pid})", escape(comm.unwrap_or_default()))
         }
         (None, _, Some(component)) => escape(component),
         (None, _, None) => "this host".to_owned(),
@@ -233,15 +241,7 @@ pub(super) fn bytes(value: u64) -> String {
 }
 
 fn bytes_f(value: f64) -> String {
-    let mut scaled = value;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if scaled.abs() < 1024.0 {
-            let digits = usize::from(unit != "B");
-            return format!("{scaled:.digits$} {unit}");
-        }
-        scaled /= 1024.0;
-    }
-    format!("{scaled:.1} TiB")
+    byte_text(value)
 }
 
 #[cfg(test)]

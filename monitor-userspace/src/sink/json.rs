@@ -44,6 +44,7 @@ impl Sink for Json {
             }
             Output::Final(snapshot) => push(&Line::Snapshot(snapshot), into),
             Output::Finding(finding) => push(&Line::Finding(finding), into),
+            Output::RuleError(error) => push(&Line::RuleError(error), into),
             Output::Summary(summary) => push(&Line::Stats(&summary.stats), into),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Sink,
-    human::{Plain, finding_line, interval_lines},
+    human::{Plain, finding_line, interval_lines, rule_error_line},
 };
 use crate::output::Output;
 
@@ -28,6 +28,12 @@ impl Live {
     /// For a screen of so many rows.
     pub fn new(rows: usize, has_colour: bool) -> Self {
         Self { rows, has_colour, recent: Vec::new() }
+    }
+
+    fn keep(&mut self, line: String) {
+        self.recent.push(line);
+        let surplus = self.recent.len().saturating_sub(KEPT);
+        self.recent.drain(..surplus);
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
@@ -59,11 +65,8 @@ impl Sink for Live {
                 }
                 into.extend_from_slice(b"Ctrl-C ends and prints a summary\n");
             }
-            Output::Finding(finding) => {
-                self.recent.push(finding_line(finding));
-                let surplus = self.recent.len().saturating_sub(KEPT);
-                self.recent.drain(..surplus);
-            }
+            Output::Finding(finding) => self.keep(finding_line(finding)),
+            Output::RuleError(error) => self.keep(rule_error_line(error)),
             Output::Header(_) | Output::Event(_) | Output::Final(_) | Output::Summary(_) => {
                 Plain.write(output, into);
             }

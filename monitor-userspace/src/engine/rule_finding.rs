@@ -1,0 +1,90 @@
+//! The finding of a rule that holds, in words.
+
+use super::{Engine, rules::Who};
+use crate::{
+    output::{Evidence, Finding, FindingState, FindingVerdict, Severity, start_time},
+    rule::{Grade, Held},
+};
+
+impl Engine {
+    pub(super) fn rule_finding(
+        &self,
+        who: &Who,
+        held: &Held,
+        at_ns: u64,
+        state: FindingState,
+    ) -> Option<Finding> {
+        let rule = self.book.rules.get(held.rule)?;
+        let process = self.process_of(who);
+        let identity = process.and_then(|process| process.identity.as_deref());
+        let of_process = identity.and_then(|it| it.container.clone().or_else(|| it.unit.clone()));
+        let severity = match rule.grade {
+            Grade::Fixed(severity) => severity,
+            Grade::Computed => Severity::Low,
+        };
+        let started = process.map_or(0, |process| process.id.start_ticks);
+        Some(Finding {
+            ts: self.clock.at(at_ns),
+            id: finding_id(&rule.name, who, started, held.opened_ns),
+            rule: rule.name.clone(),
+            state,
+            severity,
+            verdict: FindingVerdict::Threshold,
+            pid: process.map(|process| process.id.pid),
+            start_time: process.and_then(|process| start_time(self.clock, process.id)),
+            comm: process.map(|process| process.comm.clone()),
+            component: component_of(who).or(of_process),
+            resource: rule.resource.clone(),
+            rate_per_min: None,
+            rate_unit: None,
+            rate_interval: None,
+            confidence: None,
+            e_value_log10: None,
+            rival: None,
+            since: self.clock.at(held.since_ns),
+            forecast: None,
+            evidence: held.quotes.iter().map(evidence).collect(),
+            stacks: Vec::new(),
+            recommendation: recommendation(&rule.recommendation, rule.action.as_deref(), who),
+        })
+    }
+}
+
+pub(super) fn component_of(who: &Who) -> Option<String> {
+    match who {
+        Who::Component(name) => Some(name.clone()),
+        Who::Process(_) | Who::Host => None,
+    }
+}
+
+fn evidence(quote: &crate::rule::Quote) -> Evidence {
+    let text = format!("{} {}", quote.name, quote.unit.show(quote.value));
+    Evidence { name: quote.name.clone().into(), value: quote.value, says: "threshold", text }
+}
+
+/// `PID` in a recommendation stands for the process's. Actions are not carried out yet.
+pub(super) fn recommendation(text: &str, action: Option<&str>, who: &Who) -> String {
+    let text = match who {
+        Who::Process(pid) => text.replace("PID", &pid.to_string()),
+        Who::Component(_) | Who::Host => text.to_owned(),
+    };
+    match action {
+        Some(action) if text.is_empty() => format!("would do: {action}"),
+        Some(action) => format!("{text} (would do: {action})"),
+        None => text,
+    }
+}
+
+/// A hash of rule, identity and first time (FNV-1a): the same in every replay.
+fn finding_id(rule: &str, who: &Who, start_ticks: u64, opened_ns: u64) -> String {
+    let who = match who {
+        Who::Process(pid) => format!("pid {pid} {start_ticks}"),
+        Who::Component(name) => format!("component {name}"),
+        Who::Host => "host".to_owned(),
+    };
+    let text = format!("{rule} {who} {opened_ns}");
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}

@@ -1,0 +1,186 @@
+//! The life of what rules say of one subject: a condition begins to hold, has held long enough, and
+//! holds no more.
+
+use super::{Holds, Rules, Unit, Value, View};
+
+/// A finding that is open is told again this often at most.
+const UPDATE_NS: u64 = 60_000_000_000;
+
+/// A variable of a condition, as it was when the condition was looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quote {
+    /// Its name.
+    pub name: String,
+    /// What it counts.
+    pub unit: Unit,
+    /// Its value.
+    pub value: f64,
+}
+
+/// A rule that holds, in figures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// Its number, see [`Rules::get`].
+    pub rule: usize,
+    /// When its condition began to hold, in nanoseconds since boot.
+    pub since_ns: u64,
+    /// When it had held for long enough, in nanoseconds since boot.
+    pub opened_ns: u64,
+    /// The numbers in its condition.
+    pub quotes: Vec<Quote>,
+}
+
+/// What a look at a subject changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// A rule has held for long enough.
+    Opened(Held),
+    /// A rule still holds, with other figures.
+    Updated(Held),
+    /// A rule holds no more.
+    Resolved(Held),
+    /// A condition cannot be evaluated; it is left alone until its variables change.
+    Failed {
+        /// The number of its rule.
+        rule: usize,
+        /// Why.
+        message: String,
+    },
+}
+
+#[derive(Clone, Debug)]
+enum Life {
+    /// It holds since then, not for long enough.
+    Pending { since_ns: u64 },
+    /// It holds, and was last told of then.
+    Open { held: Held, told_ns: u64 },
+}
+
+/// What is remembered of a subject: what was last seen of its variables, and the rules that hold.
+#[derive(Clone, Debug, Default)]
+pub struct Watched {
+    /// Fingerprints, by slot; empty before the first look.
+    seen: Box<[u64]>,
+    /// By the number of the rule.
+    lives: Vec<(usize, Life)>,
+}
+
+impl Watched {
+    /// Rules whose findings are open.
+    pub fn open(&self) -> impl Iterator<Item = &Held> {
+        self.lives.iter().filter_map(|(_, life)| match life {
+            Life::Open { held, .. } => Some(held),
+            Life::Pending { .. } => None,
+        })
+    }
+
+    /// Bytes of memory, the heap's included.
+    pub fn memory_bytes(&self) -> usize {
+        let quotes: usize = self.open().map(|held| held.quotes.len()).sum();
+        size_of::<Self>()
+            + self.seen.len() * size_of::<u64>()
+            + self.lives.capacity() * size_of::<(usize, Life)>()
+            + quotes * (size_of::<Quote>() + 32)
+    }
+}
+
+impl Rules {
+    /// Looks at a subject. Only conditions of which a variable changed are evaluated.
+    pub fn observe(&self, watched: &mut Watched, view: &View<'_>, at_ns: u64) -> Vec<Verdict> {
+        let plan = self.plan(view.subject());
+        let values: Vec<Value<'_>> = plan.slots.iter().map(|slot| slot.read(view)).collect();
+        let now: Box<[u64]> = values.iter().map(|value| value.fingerprint()).collect();
+        let before = std::mem::replace(&mut watched.seen, now);
+        let has_changed = |slot: &usize| before.get(*slot) != watched.seen.get(*slot);
+        let mut verdicts = Vec::new();
+        for planned in &plan.rules {
+            let number = planned.rule;
+            let at = watched.lives.iter().position(|(rule, _)| *rule == number);
+            let holds = if planned.slots.iter().any(has_changed) {
+                let value = |place: usize| {
+                    let slot = planned.slots.get(place);
+                    slot.and_then(|&slot| values.get(slot)).copied().unwrap_or(Value::Unknown)
+                };
+                self.holds(number, value)
+            } else if at.is_some() {
+                Ok(Holds::Yes)
+            } else {
+                continue;
+            };
+            let life = at.map(|at| watched.lives.swap_remove(at).1);
+            let quote = || quotes(plan, planned, &values);
+            let step = self.step(number, life, holds, at_ns, quote);
+            watched.lives.extend(step.life.map(|life| (number, life)));
+            verdicts.extend(step.verdict);
+        }
+        verdicts
+    }
+
+    fn step(
+        &self,
+        rule: usize,
+        life: Option<Life>,
+        holds: Result<Holds, String>,
+        at_ns: u64,
+        quote: impl Fn() -> Vec<Quote>,
+    ) -> Step {
+        match (life, holds) {
+            // Nobody knows whether it still holds: neither news nor the end.
+            (life, Ok(Holds::Undecided)) => Step { life: open_only(life), verdict: None },
+            (life, Err(message)) => {
+                let verdict = Some(Verdict::Failed { rule, message });
+                Step { life: open_only(life), verdict }
+            }
+            (Some(Life::Open { held, .. }), Ok(Holds::No)) => {
+                Step { life: None, verdict: Some(Verdict::Resolved(held)) }
+            }
+            (_, Ok(Holds::No)) => Step { life: None, verdict: None },
+            (Some(Life::Open { mut held, told_ns }), Ok(Holds::Yes)) => {
+                let quotes = quote();
+                if at_ns < told_ns.saturating_add(UPDATE_NS) || quotes == held.quotes {
+                    return Step { life: Some(Life::Open { held, told_ns }), verdict: None };
+                }
+                held.quotes = quotes;
+                let verdict = Some(Verdict::Updated(held.clone()));
+                Step { life: Some(Life::Open { held, told_ns: at_ns }), verdict }
+            }
+            (life, Ok(Holds::Yes)) => {
+                let since_ns = match life {
+                    Some(Life::Pending { since_ns }) => since_ns,
+                    _ => at_ns,
+                };
+                let hold_ns = self.get(rule).map_or(0, |rule| rule.hold_ns);
+                if at_ns < since_ns.saturating_add(hold_ns) {
+                    return Step { life: Some(Life::Pending { since_ns }), verdict: None };
+                }
+                let held = Held { rule, since_ns, opened_ns: at_ns, quotes: quote() };
+                let verdict = Some(Verdict::Opened(held.clone()));
+                Step { life: Some(Life::Open { held, told_ns: at_ns }), verdict }
+            }
+        }
+    }
+}
+
+struct Step {
+    life: Option<Life>,
+    verdict: Option<Verdict>,
+}
+
+/// What has not been known to hold all the time has not held for long enough.
+fn open_only(life: Option<Life>) -> Option<Life> {
+    life.filter(|life| matches!(life, Life::Open { .. }))
+}
+
+fn quotes(plan: &super::Plan, planned: &super::Planned, values: &[Value<'_>]) -> Vec<Quote> {
+    let quote = |&slot: &usize| {
+        let (variable, Value::Number(value)) = (plan.slots.get(slot)?, values.get(slot)?) else {
+            return None;
+        };
+        Some(Quote { name: variable.name(), unit: variable.unit(), value: *value })
+    };
+    planned.slots.iter().filter_map(quote).collect()
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;
