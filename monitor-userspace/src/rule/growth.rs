@@ -171,10 +171,13 @@ impl Growths {
             growing[*signal as usize] = self.watched[*signal as usize].growth();
         }
         let of = |signal: Signal| growing[signal as usize].map(|growth: Growth| (signal, growth));
-        // Touched memory gives the rate where it grows; else what grows fastest.
+        // Touched memory gives the rate where it grows; else what grows fastest, of what is counted
+        // like the most special that grows.
         let fastest = || {
-            let all = cause.signals().iter().filter_map(|signal| of(*signal));
-            all.max_by(|a, b| a.1.rate_per_min.total_cmp(&b.1.rate_per_min))
+            let all = || cause.signals().iter().filter_map(|signal| of(*signal));
+            let is_bytes = all().next()?.0.is_bytes();
+            let alike = all().filter(|(signal, _)| signal.is_bytes() == is_bytes);
+            alike.max_by(|a, b| a.1.rate_per_min.total_cmp(&b.1.rate_per_min))
         };
         let (rated, mut leading) = of(Signal::Touched).or_else(fastest)?;
         // One of them being a leak is enough.
