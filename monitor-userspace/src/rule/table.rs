@@ -31,7 +31,7 @@ pub(super) const PROCESS: &[Row<OfProcess>] = &[
     row("comm", Unit::Text, "Name of the process, at most 15 characters", |v| {
         v.snapshot.comm.as_str().into()
     }),
-    row("component", Unit::Text, "Its container, else its systemd unit", |v| {
+    row("component", Unit::Text, "Its container, else its systemd unit, else its cgroup", |v| {
         v.snapshot.component.as_deref().into()
     }),
     row("unit", Unit::Text, "Its systemd unit", |v| v.snapshot.unit.as_deref().into()),
@@ -181,16 +181,13 @@ pub(super) const PROCESS: &[Row<OfProcess>] = &[
     row("limit.address_space_bytes", Unit::Bytes, "RLIMIT_AS, where one is set", |v| {
         v.limits.address_space_bytes.into()
     }),
-    row("limit.processes", Unit::Count, "RLIMIT_NPROC or pids.max, the lower", |v| {
+    row("limit.processes", Unit::Count, "RLIMIT_NPROC, of all processes of its user", |v| {
         v.limits.processes.into()
     }),
     row("limit.mappings", Unit::Count, "vm.max_map_count", |v| v.limits.mappings.into()),
-    row(
-        "limit.memory_bytes",
-        Unit::Bytes,
-        "The tightest memory.max of its cgroups, where one is set",
-        |v| v.limits.memory_bytes.into(),
-    ),
+    row("limit.memory_bytes", Unit::Bytes, "Not known yet of a process: ask its component", |v| {
+        v.limits.memory_bytes.into()
+    }),
 ];
 
 /// Of each component; of which `custom.…` is not here.
