@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::Refusal;
 use crate::{
-    engine::{Subject, growth_finding},
+    engine::{Subject, growth_finding, state_of},
     event::{ProcessId, TICK_NS},
     output::{FindingState, FindingVerdict, Line, Severity, WallClock},
     rule::{Change, Growths, Quanta, Report, Sample, Signal, Values},
@@ -153,11 +153,7 @@ impl Judge {
         out: &mut impl Write,
     ) -> Result<()> {
         let Some(known) = self.processes.get(&id) else { return Ok(()) };
-        let state = match change {
-            Change::Opened => FindingState::Open,
-            Change::Updated => FindingState::Updated,
-            Change::Ended => FindingState::Resolved,
-        };
+        let state = state_of(change);
         let subject = Subject { id, comm: &known.comm, component: known.component.clone() };
         let clock = WallClock::new(0);
         let mut finding = growth_finding(&subject, clock, at_ns, report, state, Vec::new());

@@ -53,10 +53,10 @@ pub(super) fn curves(floors: &[Floor]) -> Curves {
     let range = floors.iter().map(|floor| (floor.value - first.value).abs()).fold(0.0, f64::max);
     // Rounding, and what no curve needs to explain.
     let least = floors.len() as f64 * (1e-3 * range).powi(2) + f64::MIN_POSITIVE;
-    let fit =
-        |curve: Curve| Fit::of(floors, |floor| curve.at((floor.bucket - first.bucket) / length));
-    let errors = Curve::ALL.map(|curve| fit(curve).error(floors.len()) + least);
-    let line = fit(Curve::Line);
+    let fits = Curve::ALL
+        .map(|curve| Fit::of(floors, |floor| curve.at((floor.bucket - first.bucket) / length)));
+    let errors = fits.each_ref().map(|fit| fit.error(floors.len()) + least);
+    let line = &fits[Curve::Line as usize];
     let left = |floor: &Floor| {
         floor.value
             - line.mean_y

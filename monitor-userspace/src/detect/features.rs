@@ -7,7 +7,7 @@ use crate::series::{Bucket, LevelView};
 use super::curves::{Curve, curves};
 use super::floor::Floor;
 use super::load::GivenLoad;
-use super::shape::{Floors, ShapeEvidence, median_floor};
+use super::shape::{Floors, ShapeEvidence, highest_of, median_floor};
 
 /// How many there are.
 pub const COUNT: usize = NAMES.len();
@@ -151,21 +151,22 @@ fn beta(floors: &[Floor]) -> f64 {
     ((end - half).max(least) / (half - quarter).max(least)).log2().clamp(-3.0, 4.0)
 }
 
+/// The distance of the highest and the lowest.
+fn range(floors: &[Floor]) -> f64 {
+    highest_of(floors) - floors.iter().map(|floor| floor.value).fold(f64::INFINITY, f64::min)
+}
+
 /// How much was given back in all, in units of the range: near 0 for what only rises.
 fn falls(floors: &[Floor]) -> f64 {
-    let all = |floors: &[Floor]| {
-        let values = || floors.iter().map(|floor| floor.value);
-        values().fold(f64::NEG_INFINITY, f64::max) - values().fold(f64::INFINITY, f64::min)
-    };
     let fallen: f64 = floors.windows(2).map(|pair| (pair[0].value - pair[1].value).max(0.0)).sum();
-    let range = all(floors);
+    let range = range(floors);
     if range > 0.0 { (fallen / range).ln_1p().min(3.0) } else { 0.0 }
 }
 
 /// Share of the floors of the second half that lie above all of the first.
 fn records(floors: &[Floor]) -> f64 {
     let (first, second) = floors.split_at(floors.len() / 2);
-    let highest = first.iter().map(|floor| floor.value).fold(f64::NEG_INFINITY, f64::max);
+    let highest = highest_of(first);
     second.iter().filter(|floor| floor.value > highest).count() as f64 / second.len().max(1) as f64
 }
 
@@ -199,9 +200,7 @@ impl Halves {
         let half =
             median_floor(&floors[middle - part / 2..(middle + part.div_ceil(2)).min(floors.len())]);
         let end = median_floor(&floors[floors.len() - part..]);
-        let values = || floors.iter().map(|floor| floor.value);
-        let range =
-            values().fold(f64::NEG_INFINITY, f64::max) - values().fold(f64::INFINITY, f64::min);
+        let range = range(floors);
         if range <= 0.0 {
             return Self { first: 0.0, second: 0.0 };
         }

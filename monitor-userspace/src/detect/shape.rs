@@ -163,7 +163,8 @@ fn highest(view: &LevelView<'_>, until_ns: u64) -> f64 {
         .fold(f64::NEG_INFINITY, f64::max)
 }
 
-fn highest_of(floors: &[Floor]) -> f64 {
+/// The highest of some floors; −∞ for none.
+pub(super) fn highest_of(floors: &[Floor]) -> f64 {
     floors.iter().map(|floor| floor.value).fold(f64::NEG_INFINITY, f64::max)
 }
 

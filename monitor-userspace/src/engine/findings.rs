@@ -34,11 +34,7 @@ impl Engine {
         let quanta = Quanta { mapped: page as f64, resident: step as f64 };
         let growths = self.growths.entry(id.pid).or_insert_with(|| Growths::new(id, quanta));
         for (change, report) in growths.observe(sample) {
-            let state = match change {
-                Change::Opened => FindingState::Open,
-                Change::Updated => FindingState::Updated,
-                Change::Ended => FindingState::Resolved,
-            };
+            let state = state_of(change);
             if let Some(mut finding) = self.finding(id.pid, sample.at_ns, &report, state) {
                 if state == FindingState::Resolved {
                     finding.verdict = FindingVerdict::Stopped;
@@ -98,6 +94,15 @@ impl Engine {
         };
         let limits = self.limits_of(pid, report.rated);
         Some(growth_finding(&subject, self.clock, at_ns, report, state, limits))
+    }
+}
+
+/// Where a finding is after a change of its growth.
+pub const fn state_of(change: Change) -> FindingState {
+    match change {
+        Change::Opened => FindingState::Open,
+        Change::Updated => FindingState::Updated,
+        Change::Ended => FindingState::Resolved,
     }
 }
 

@@ -22,7 +22,7 @@ mod snapshot;
 mod tests;
 mod zombies;
 
-pub use findings::{Subject, growth_finding};
+pub use findings::{Subject, growth_finding, state_of};
 pub use limits::Limit;
 use regex::Regex;
 pub use requests::Request;
