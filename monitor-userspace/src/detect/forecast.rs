@@ -63,6 +63,7 @@ mod tests {
             effect_sds: 9.0,
             residual_sd,
             touched_share: None,
+            added_share: None,
             confidence: 1.0,
             is_leak: true,
             beliefs: Beliefs([0.1; Hypothesis::ALL.len()]),

@@ -65,6 +65,8 @@ pub struct Growth {
     /// Share of the memory that was touched within the quietest few seconds, where that was looked
     /// at.
     pub touched_share: Option<f64>,
+    /// The same of what was added since the growth began, where enough was looked at.
+    pub added_share: Option<f64>,
     /// Length of a bucket of the deciding level, ns.
     pub level_bucket_ns: u64,
     /// Start of the first bucket of the growth, ns since boot: the onset where one was found,

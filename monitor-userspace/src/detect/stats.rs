@@ -32,6 +32,11 @@ pub(super) fn log_add(a: f64, b: f64) -> f64 {
     if high == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
 }
 
+/// Density of the normal distribution at `distance` from its mean.
+pub(super) fn normal_density(distance: f64, deviation: f64) -> f64 {
+    (-0.5 * (distance / deviation).powi(2)).exp() / (deviation * std::f64::consts::TAU.sqrt())
+}
+
 /// Steele, Lea and Flood's mixing step: a good 64-bit hash of a counter.
 pub(super) const fn splitmix64(state: u64) -> u64 {
     let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -22,6 +22,10 @@ use super::{Growth, Observation, Phase, Transition, Verdict};
 const CONFIRMATIONS: u8 = 2;
 /// Levels above the judged one that must bear it out.
 const COARSER: usize = 2;
+/// Share of a growth that must lie above all that came before it, to be new.
+const NEW_RECORD: f64 = 0.3;
+/// What was touched is forgotten when nobody has looked for so long.
+const LOOKS_LAST_NS: u64 = 1_800_000_000_000;
 
 /// One series under watch. At most 8 KiB at full depth, most of it after a day or more.
 #[derive(Clone, Debug)]
@@ -36,11 +40,23 @@ pub struct GrowthTracker {
     /// Passes in a row of each level, as a suspicion and as a leak.
     streaks: [[u8; 2]; LEVELS],
     /// What of the memory is used, while growth is weighed and that was looked at.
-    touched: Option<Touched>,
-    /// What was added in the growth that was weighed last.
-    added: f32,
+    touched: Option<Box<Touched>>,
+    /// The longest growth that is weighed.
+    weighed: Weighed,
+    /// ln of how much likelier a leak is by what is touched of it.
+    second_tier: f32,
     state: State,
     ceiling: Ceiling,
+}
+
+/// Growth as the coarsest level that weighs it sees it.
+#[derive(Clone, Copy, Debug)]
+struct Weighed {
+    level: u8,
+    added: f32,
+    since_ns: u64,
+    /// Whether it reaches heights that nothing reached before.
+    is_new: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +79,8 @@ impl GrowthTracker {
             standing: Vec::new(),
             streaks: [[0; 2]; LEVELS],
             touched: None,
-            added: 0.0,
+            weighed: Weighed { level: 0, added: 0.0, since_ns: 0, is_new: true },
+            second_tier: 0.0,
             state: State::Quiet,
             ceiling: Ceiling::NONE,
         }
@@ -150,7 +167,37 @@ impl GrowthTracker {
     /// Tells that of `held` bytes `touched` were used within the quietest few seconds that were
     /// looked at: whether what was added is used.
     pub fn set_touched(&mut self, held: f64, touched: f64) {
-        self.touched = Some(Touched::new(held, touched));
+        let now_ns = self.now_ns();
+        self.touched.get_or_insert_with(|| Box::new(Touched::new())).add(now_ns, held, touched);
+        self.weigh_touched();
+    }
+
+    /// What the looks so far say of the growth that is weighed.
+    fn weigh_touched(&mut self) {
+        let Weighed { added, since_ns, is_new, .. } = self.weighed;
+        let said = self.touched.as_ref().map(|it| it.log_likelihood(added.into(), since_ns));
+        // What was given back or stopped growing by itself before was no leak, though unread.
+        let most = if is_new { f64::INFINITY } else { 0.0 };
+        self.second_tier = said.unwrap_or(0.0).min(most) as f32;
+    }
+
+    /// Keeps the growth that the coarsest level weighs.
+    fn note(&mut self, level: usize, shape: &ShapeEvidence) {
+        let is_weighed = |level: u8| {
+            let standing = self.standing.get(usize::from(level)).copied().flatten();
+            standing.is_some_and(|decision| decision.log_odds().is_some())
+        };
+        if level >= usize::from(self.weighed.level) || !is_weighed(self.weighed.level) {
+            let added = (shape.last - shape.first) as f32;
+            let is_new = shape.new_record >= NEW_RECORD;
+            self.weighed = Weighed { level: level as u8, added, since_ns: shape.since_ns, is_new };
+        }
+        self.weigh_touched();
+    }
+
+    /// End of the newest bucket, ns since boot.
+    fn now_ns(&self) -> u64 {
+        self.series.level(0).map_or(0, |view| view.start_ns(view.closed()))
     }
 
     /// log10 of the highest e-value since the last episode ended (or ever).
@@ -197,6 +244,7 @@ impl GrowthTracker {
             + self.evidence.capacity() * size_of::<Conformal>()
             + self.standing.capacity() * size_of::<Option<Decision>>()
             + if matches!(self.state, State::Open(_)) { size_of::<Episode>() } else { 0 }
+            + self.touched.as_ref().map_or(0, |it| it.memory_bytes())
     }
 
     fn coarser(&self, level: usize) -> impl Iterator<Item = LevelView<'_>> {
@@ -216,8 +264,10 @@ impl GrowthTracker {
                 transition = next.or(transition);
             }
         }
-        if !self.is_weighing() {
+        let now_ns = self.now_ns();
+        if self.touched.as_ref().is_some_and(|it| now_ns > it.at_ns() + LOOKS_LAST_NS) {
             self.touched = None;
+            self.second_tier = 0.0;
         }
         Observation::Judged { closed, verdict: self.verdict(), transition }
     }
@@ -268,10 +318,10 @@ impl GrowthTracker {
             (_, Some(beliefs)) => Decision::Weighed(beliefs.log_odds() as f32),
             (_, None) => Decision::Flat,
         };
-        if let Some(shape) = &growing {
-            self.added = (shape.last - shape.first) as f32;
-        }
         self.standing[level] = Some(decision);
+        if let Some(shape) = &growing {
+            self.note(level, shape);
+        }
         let gate_passed = self.gate_passed();
         let confidence = self.confidence(level).filter(|_| gate_passed).unwrap_or(0.0);
         for (streak, least) in self.streaks[level].iter_mut().zip([SUSPECT, LEAK]) {
@@ -292,8 +342,7 @@ impl GrowthTracker {
         let own = self.standing.get(level).copied().flatten()?.log_odds()?;
         let coarser = (level + 1..=level + COARSER)
             .filter_map(|level| self.standing.get(level).copied().flatten());
-        let second_tier =
-            self.touched.map_or(0.0, |touched| touched.log_likelihood(self.added.into()));
+        let second_tier = f64::from(self.second_tier);
         borne_out(own, coarser).map(|log_odds| probability(log_odds + second_tier))
     }
 
@@ -352,7 +401,12 @@ impl GrowthTracker {
             rho: shape.rho,
             effect_sds: shape.effect_sds,
             residual_sd: shape.trend.residual_sd,
-            touched_share: self.touched.map(Touched::share),
+            touched_share: self.touched.as_ref().map(|it| it.share()),
+            added_share: self
+                .touched
+                .as_ref()
+                .and_then(|it| it.share_of_added(self.weighed.since_ns))
+                .map(|(share, _)| share),
             confidence: beliefs.leak(),
             is_leak: false,
             beliefs,

@@ -223,13 +223,18 @@ fn touched(is_leak: bool, draft: &mut Draft) -> Vec<f64> {
         (base * draft.random.log_uniform(0.4, 2.0)).min(1.0)
     };
     let onset = draft.onset.unwrap_or(0);
+    // What is in use wanders within hours too.
+    let keep = (-(TOUCHED_EVERY as f64) / draft.minutes(10.0, 240.0)).exp();
+    let mut wander = draft.random.normal();
     (0..draft.len.div_ceil(TOUCHED_EVERY))
         .map(|at| {
             let value = draft.values[at * TOUCHED_EVERY].max(0.01);
             let start = draft.values[onset.min(at * TOUCHED_EVERY)];
             // What a warm-up added before a leak began is in use.
             let live = if is_leak { start.min(value) } else { 1.0_f64.min(value) };
-            let share = (base * live + added * (value - live)) / value;
+            wander = keep * wander + (1.0 - keep * keep).sqrt() * draft.random.normal();
+            let used = base * live * (0.05 * wander).exp();
+            let share = (used + added * (value - live)) / value;
             (share * (0.1 * draft.random.normal()).exp()).clamp(0.0, 1.0)
         })
         .collect()
