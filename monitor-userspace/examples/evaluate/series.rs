@@ -150,7 +150,9 @@ fn hear(findings: impl io::BufRead) -> Result<Said> {
                 said.ever.push(rule);
             }
             said.rate = finding["rate_per_min"].as_f64();
-            open.insert(id, finding["state"] != "resolved");
+            // What ends with its process keeps its verdict.
+            let has_stopped = finding["state"] == "resolved" && finding["verdict"] == "stopped";
+            open.insert(id, !has_stopped);
         }
     }
     said.at_end = open.values().any(|is_open| *is_open);

@@ -55,6 +55,7 @@ struct Given {
     children: Option<u64>,
     zombies: Option<u64>,
     cpu_percent: Option<f64>,
+    access: Option<GivenAccess>,
     r#final: bool,
 }
 
@@ -64,9 +65,19 @@ struct GivenConnections {
     close_wait: Option<u64>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct GivenAccess {
+    at: Option<jiff::Timestamp>,
+    held_bytes: Option<u64>,
+    touched_bytes: Option<u64>,
+}
+
 /// A process of the file.
 struct Known {
     growths: Growths,
+    /// When the last look at its accessed pages was that the judge was told of.
+    looked_at: Option<jiff::Timestamp>,
     comm: String,
     component: Option<String>,
 }
@@ -122,47 +133,64 @@ impl Judge {
         let id = ProcessId { pid, start_ticks: start.unwrap_or(0) / TICK_NS };
         let known = self.processes.entry(id).or_insert_with(|| Known {
             growths: Growths::new(id, QUANTA),
+            looked_at: None,
             comm: comm.clone(),
             component: None,
         });
         known.comm.clone_from(comm);
         known.component.clone_from(&given.component);
-        let load = given.cpu_percent.unwrap_or(0.0);
-        let mut changes = known.growths.observe(&Sample { at_ns, load, values: values(given) });
         if given.r#final {
             let open: Vec<Report> = known.growths.open().collect();
-            changes.retain(|(change, _)| *change == Change::Ended);
-            changes.extend(open.into_iter().map(|report| (Change::Ended, report)));
-        }
-        for (change, report) in changes {
-            self.print(id, at_ns, change, &report, out)?;
-        }
-        if given.r#final {
+            for report in open {
+                self.print(id, at_ns, None, &report, out)?;
+            }
             self.processes.remove(&id);
             self.ended += 1;
+            return Ok(());
+        }
+        known.look(given.access.as_ref());
+        let load = given.cpu_percent.unwrap_or(0.0);
+        for (change, report) in
+            known.growths.observe(&Sample { at_ns, load, values: values(given) })
+        {
+            self.print(id, at_ns, Some(change), &report, out)?;
         }
         Ok(())
     }
 
+    /// Prints a finding after a `change`; `None` when its process has ended.
     fn print(
         &mut self,
         id: ProcessId,
         at_ns: u64,
-        change: Change,
+        change: Option<Change>,
         report: &Report,
         out: &mut impl Write,
     ) -> Result<()> {
         let Some(known) = self.processes.get(&id) else { return Ok(()) };
-        let state = state_of(change);
+        let state = change.map_or(FindingState::Resolved, state_of);
         let subject = Subject { id, comm: &known.comm, component: known.component.clone() };
         let clock = WallClock::new(0);
         let mut finding = growth_finding(&subject, clock, at_ns, report, state, Vec::new());
-        if state == FindingState::Resolved {
+        // What ends with its process is called what it was.
+        if change == Some(Change::Ended) {
             finding.verdict = FindingVerdict::Stopped;
         }
         self.worst = self.worst.max(Some(finding.severity));
         serde_json::to_writer(&mut *out, &Line::Finding(&finding)).context("print a finding")?;
         writeln!(out).context("print a finding")
+    }
+}
+
+impl Known {
+    /// Tells the judge what a look at accessed pages found, once for each look.
+    fn look(&mut self, access: Option<&GivenAccess>) {
+        let Some(&GivenAccess { at: Some(at), held_bytes, touched_bytes }) = access else { return };
+        let (Some(held), Some(touched)) = (held_bytes, touched_bytes) else { return };
+        if self.looked_at < Some(at) {
+            self.looked_at = Some(at);
+            self.growths.set_touched(held as f64, touched as f64);
+        }
     }
 }
 
@@ -230,6 +258,55 @@ mod tests {
         let rate = last["rate_per_min"].as_f64().unwrap();
         assert!((1.9..2.1).contains(&rate), "{last}");
         assert!(judged(&lines) == findings, "the same lines give the same findings");
+    }
+
+    /// Memory that grows evenly beside a little that is used, with what looks at it find or without.
+    fn growing(touched_bytes: Option<u64>, last: &str) -> Vec<serde_json::Value> {
+        let held = |at: u64| 60_000_000 + at * 700_000;
+        let mut lines: Vec<String> = (0..90)
+            .map(|at| {
+                let line = line(at * 5, "rss_anon_bytes", held(at));
+                // Looked at every 20 s: in between the snapshots repeat what was found last.
+                let looked = at / 4 * 4;
+                let ts = jiff::Timestamp::from_second(1_768_645_800 + looked as i64 * 5).unwrap();
+                let held = held(looked);
+                touched_bytes.map_or(line.clone(), |touched| {
+                    let access = format!(
+                        r#","access":{{"at":"{ts}","held_bytes":{held},"touched_bytes":{touched}}}}}"#
+                    );
+                    line.replace('}', &access)
+                })
+            })
+            .collect();
+        lines.push(line(450, "rss_anon_bytes", held(89)).replace('}', last));
+        judged(&lines)
+    }
+
+    #[test]
+    fn what_looks_at_accessed_pages_found_decides_as_it_does_live() {
+        let confidence = |findings: &[serde_json::Value]| {
+            findings.last().and_then(|it| it["confidence"].as_f64()).unwrap_or(0.0)
+        };
+        let (bare, unused) = (growing(None, "}"), growing(Some(400_000), "}"));
+        assert!(confidence(&bare) < 0.95, "{bare:?}");
+        assert!(
+            confidence(&unused) > 0.95 && confidence(&unused) > confidence(&bare),
+            "{unused:?}"
+        );
+        let share = |it: &serde_json::Value| it["name"] == "touched_share";
+        let last = unused.last().unwrap();
+        assert!(last["evidence"].as_array().unwrap().iter().any(share), "{last}");
+    }
+
+    #[test]
+    fn a_finding_that_ends_with_its_process_keeps_its_verdict() {
+        let findings = growing(Some(400_000), r#","final":true}"#);
+        let last = findings.last().unwrap();
+        assert_eq!(
+            (&last["state"], &last["verdict"]),
+            (&"resolved".into(), &"leak".into()),
+            "{last}"
+        );
     }
 
     #[test]

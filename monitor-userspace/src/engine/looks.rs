@@ -44,6 +44,17 @@ struct Look {
     shares: Vec<f64>,
     /// When the next window may open.
     next_ns: u64,
+    /// What the judge was told last.
+    found: Option<Found>,
+}
+
+/// What looks at a process found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub(super) at_ns: u64,
+    pub(super) held_bytes: u64,
+    /// What of it the quietest window found touched.
+    pub(super) touched_bytes: u64,
 }
 
 /// All looks.
@@ -53,6 +64,11 @@ pub(super) struct Looks(FxHashMap<u32, Look>);
 impl Looks {
     pub(super) fn forget(&mut self, pid: u32) {
         self.0.remove(&pid);
+    }
+
+    /// What looks at this process found last.
+    pub(super) fn found(&self, pid: u32) -> Option<Found> {
+        self.0.get(&pid)?.found
     }
 }
 
@@ -122,9 +138,12 @@ impl Engine {
             return;
         }
         let quietest = look.shares.iter().copied().fold(1.0, f64::min);
-        let held = reading.held_bytes as f64;
+        let held_bytes = reading.held_bytes;
+        // In whole bytes, so that who reads the snapshot is told the same.
+        let touched_bytes = (quietest * held_bytes as f64) as u64;
+        look.found = Some(Found { at_ns: reading.at_ns, held_bytes, touched_bytes });
         if let Some(growths) = self.growths.get_mut(&pid) {
-            growths.set_touched(held, quietest * held);
+            growths.set_touched(held_bytes as f64, touched_bytes as f64);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The state of one process, as it is printed.
 
-use super::Engine;
+use super::{Engine, looks::Found};
 use crate::{
     event::{DescriptorKind, MappingClass, Privilege, ProcReading},
     inventory::{DescriptorCounts, Process, TCP_STATES, Work},
-    output::{AccuracyLine, Connections, LoadLine, Snapshot, Source, start_time},
+    output::{AccessLine, AccuracyLine, Connections, LoadLine, Snapshot, Source, start_time},
 };
 
 impl Engine {
@@ -77,11 +77,17 @@ impl Engine {
             zombies: self.zombies.of(pid),
             cpu_percent: process.cpu_percent,
             load: reading.map(|reading| load_line(process, reading)),
+            access: self.looks.found(pid).map(|found| self.access_line(found)),
             limits: reading.and_then(|reading| reading.limits),
             accuracy: self.accuracy_of(process),
             sampled_at: reading.map(|reading| self.clock.at(reading.at_ns)),
             is_final,
         })
+    }
+
+    fn access_line(&self, found: Found) -> AccessLine {
+        let Found { at_ns, held_bytes, touched_bytes } = found;
+        AccessLine { at: self.clock.at(at_ns), held_bytes, touched_bytes }
     }
 
     /// The last check against /proc. A smallest mapping size, or no events at all, leaves nothing

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        AccuracyLine, Connections, Evidence, FindingState, FindingVerdict, Forecast, LoadLine,
-        Rival, Severity, Timestamp,
+        AccessLine, AccuracyLine, Connections, Evidence, FindingState, FindingVerdict, Forecast,
+        LoadLine, Rival, Severity, Timestamp,
         event::tests::{any, of},
     },
     *,
@@ -88,6 +88,7 @@ fn snapshot() -> Snapshot {
         connections,
         rss_bytes: Some(1),
         load: Some(LoadLine { accepted: Some(1), ..LoadLine::default() }),
+        access: Some(AccessLine { at: Timestamp(0), held_bytes: 2, touched_bytes: 1 }),
         limits: Some(ProcLimits { open_files: Some(1024), ..ProcLimits::default() }),
         ..Snapshot::default()
     }

@@ -212,6 +212,9 @@ pub struct Snapshot {
     pub cpu_percent: Option<f64>,
     /// What it did so far: growth may follow it.
     pub load: Option<LoadLine>,
+    /// What looks at accessed pages found last; `null` while nobody looks: only memory that grows
+    /// is looked at.
+    pub access: Option<AccessLine>,
     /// Its own limits.
     pub limits: Option<ProcLimits>,
     /// How right the mapping figures are.
@@ -221,6 +224,19 @@ pub struct Snapshot {
     /// Whether this is the process's last snapshot.
     #[serde(rename = "final")]
     pub is_final: bool,
+}
+
+/// How much of its memory a process uses, as marks of accessed pages tell. Memory that is leaked is
+/// held and not touched again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AccessLine {
+    /// When the last look was.
+    pub at: Timestamp,
+    /// Resident anonymous memory then.
+    pub held_bytes: u64,
+    /// What of it is touched within three seconds: the share that the quietest of the last windows
+    /// found.
+    pub touched_bytes: u64,
 }
 
 /// What a process was asked to do, in counters that only rise.
