@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -159,6 +159,18 @@ impl Agent {
         let mut text = self.read("lines");
         text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
         text
+    }
+
+    /// The whole lines written since `read` bytes of them were taken, which this moves on.
+    pub fn new_lines(&self, read: &mut u64) -> String {
+        let mut file = File::open(self.dir.path().join("lines")).unwrap();
+        file.seek(SeekFrom::Start(*read)).unwrap();
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        bytes.truncate(whole);
+        *read += whole as u64;
+        String::from_utf8(bytes).unwrap()
     }
 
     /// The same, parsed.

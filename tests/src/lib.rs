@@ -13,6 +13,7 @@ pub mod act;
 pub mod agent;
 pub mod cgroup;
 pub mod compare;
+pub mod draws;
 pub mod held;
 pub mod maps;
 pub mod real;

@@ -13,7 +13,7 @@ mod ci;
 mod ebpf;
 mod evaluate;
 mod mutate;
-mod record_real;
+mod real;
 mod run;
 mod setup;
 mod sh;
@@ -50,7 +50,9 @@ enum Cmd {
     /// Show what the judge is worth, or fit it anew: `cargo xtask evaluate -- --help`
     Evaluate(evaluate::Options),
     /// Record real programs, leaking and healthy, for the judge
-    RecordReal(record_real::Options),
+    RecordReal(real::Options),
+    /// Let leaks drawn at random run beside healthy programs and see who is named
+    Draws(real::Options),
     /// The measured loop of `bench`, in a process of its own
     #[command(hide = true)]
     BenchLoop(bench::workload::Options),
@@ -70,7 +72,8 @@ fn main() -> ExitCode {
         Cmd::Mutate(options) => mutate::mutate(&options),
         Cmd::Bench(options) => bench::bench(&options),
         Cmd::Evaluate(options) => evaluate::evaluate(&options),
-        Cmd::RecordReal(options) => record_real::record_real(&options),
+        Cmd::RecordReal(options) => real::record(&options),
+        Cmd::Draws(options) => real::draws(&options),
         Cmd::BenchLoop(options) => bench::workload::run(&options),
         Cmd::BenchLoad(options) => bench::load::run(&options),
     };

@@ -13,6 +13,8 @@ use crate::{
 mod coarse_tests;
 #[path = "component_tests.rs"]
 mod component_tests;
+#[path = "looks_tests.rs"]
+mod looks_tests;
 
 const PAGE: u64 = 4096;
 const SECOND: u64 = 1_000_000_000;

@@ -55,6 +55,11 @@ impl Resource {
         }
     }
 
+    /// Whether it is memory; else it is counted.
+    pub fn is_bytes(self) -> bool {
+        matches!(self, Self::Heap | Self::Anon | Self::Touched)
+    }
+
     /// Where a snapshot line has it, as a JSON pointer.
     pub fn pointer(self) -> &'static str {
         match self {
@@ -106,7 +111,7 @@ pub enum Source {
 }
 
 /// One program of the catalogue.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry {
     /// Its name, which is that of its recording, too.
     pub name: &'static str,

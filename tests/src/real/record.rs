@@ -99,8 +99,8 @@ pub fn record(plan: &Plan) -> String {
         Watched::start(entry, plan.seconds)
     };
     let mut all: Vec<Watched> = plan.entries.iter().map(start).collect();
-    let pids: Vec<String> =
-        all.iter().flat_map(|one| one.running.pids()).map(|pid| pid.to_string()).collect();
+    // Children come and go: the agent follows them, and finds those that are there.
+    let pids: Vec<String> = all.iter().map(|one| one.running.pid().to_string()).collect();
     let interval = format!("{}s", INTERVAL.as_secs());
     let agent = Agent::start([
         "--pid",

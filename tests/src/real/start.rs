@@ -71,10 +71,15 @@ enum Process {
 impl Running {
     /// Builds and starts one. Servers have no settings.
     pub fn start(entry: &'static Entry, settings: Settings) -> Self {
+        Self::start_as(entry, entry.name, settings)
+    }
+
+    /// Starts one likewise, under another name where it is compiled.
+    pub fn start_as(entry: &'static Entry, name: &str, settings: Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let progress = dir.path().join("progress");
         let (process, command) = match entry.source {
-            Source::Program(path) => start(entry, path, dir.path(), settings),
+            Source::Program(path) => start(entry, path, &dir.path().join(name), settings),
             Source::Redis => (Process::Server(Serving::redis()), "redis-server".to_owned()),
             Source::Postgres => (Process::Server(Serving::postgres()), "postgres".to_owned()),
             Source::Nginx => (Process::Server(Serving::nginx()), "nginx".to_owned()),
@@ -109,9 +114,11 @@ impl Running {
     }
 }
 
-fn start(entry: &Entry, path: &str, dir: &Path, settings: Settings) -> (Process, String) {
+/// Starts the source at `path`, compiled to `program` where it must be.
+fn start(entry: &Entry, path: &str, program: &Path, settings: Settings) -> (Process, String) {
     let source = source("real").join(path);
-    let mut command = build(entry, &source, dir);
+    let dir = program.parent().unwrap();
+    let mut command = build(entry, &source, program);
     let words = format!("RATE={} ONSET={} {path}", settings.rate, settings.onset);
     command
         .env("RATE", settings.rate.to_string())
@@ -123,23 +130,23 @@ fn start(entry: &Entry, path: &str, dir: &Path, settings: Settings) -> (Process,
     (Process::Program(Session(Program::start(&mut command))), words)
 }
 
-/// The command that starts a program, compiled into a directory where it must be.
-fn build(entry: &Entry, source: &Path, dir: &Path) -> Command {
-    let program = dir.join(entry.name);
+/// The command that starts a program, compiled to `program`, or into its directory, where it must be.
+fn build(entry: &Entry, source: &Path, program: &Path) -> Command {
     match entry.language() {
         "C" => {
             let options = ["-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"];
-            compile(Command::new("gcc").args(options).arg("-o").arg(&program).arg(source), "-lm");
+            compile(Command::new("gcc").args(options).arg("-o").arg(program).arg(source), "-lm");
         }
         "C++" => {
             let options = ["-std=gnu++17", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread"];
-            compile(Command::new("g++").args(options).arg("-o").arg(&program).arg(source), "-lm");
+            compile(Command::new("g++").args(options).arg("-o").arg(program).arg(source), "-lm");
         }
         "Rust" => {
             let options = ["--edition", "2024", "-O", "-o"];
-            compile(Command::new("rustc").args(options).arg(&program).arg(source), "-Dwarnings");
+            compile(Command::new("rustc").args(options).arg(program).arg(source), "-Dwarnings");
         }
         "Java" => {
+            let dir = program.parent().unwrap();
             let shared = source.ancestors().nth(2).unwrap().join("Real.java");
             compile(Command::new("javac").arg("-d").arg(dir).arg(source).arg(shared), "-Xlint:all");
             let mut java = Command::new("java");
