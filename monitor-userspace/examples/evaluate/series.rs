@@ -60,7 +60,9 @@ struct Said {
     suspicion: f64,
     /// Whether one was still open at the end, or ended with its process.
     at_end: bool,
-    /// Last rate of the leak that was called.
+    /// The finding that was the first to be called a leak.
+    first: Option<String>,
+    /// Its last rate: what else grows along is counted otherwise.
     rate: Option<f64>,
 }
 
@@ -149,7 +151,9 @@ fn hear(findings: impl io::BufRead) -> Result<Said> {
             if !said.ever.contains(&rule) {
                 said.ever.push(rule);
             }
-            said.rate = finding["rate_per_min"].as_f64();
+            if said.first.get_or_insert_with(|| id.clone()) == &id {
+                said.rate = finding["rate_per_min"].as_f64();
+            }
             // What ends with its process keeps its verdict.
             let has_stopped = finding["state"] == "resolved" && finding["verdict"] == "stopped";
             open.insert(id, !has_stopped);
