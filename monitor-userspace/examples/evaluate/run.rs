@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use monitor_userspace::detect::{Growth, GrowthTracker, Observation, Phase};
+use monitor_userspace::detect::{Growth, GrowthTracker, LookAtPages, Observation, Phase};
 use monitor_userspace::series::SeriesSpec;
 
 use super::synthetic::Made;
@@ -13,8 +13,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub const START_NS: u64 = 1_000 * SECOND_NS;
 /// Kernel counters of two CPUs move in steps of this.
 const RSS_STEP: f64 = 524_288.0;
-/// Steps between looks at accessed pages.
-const LOOK_EVERY: usize = 6;
+/// Steps between looks at accessed pages: a window of a minute, and a pause.
+const LOOK_EVERY: usize = 12;
 /// Times at which the probability is noted.
 const LOOKS: usize = 8;
 
@@ -93,9 +93,10 @@ pub fn run(made: &Made, seed: u64, sees_pages: bool) -> Outcome {
 
 /// Looks at what is touched, as the agent does of suspects.
 fn look(tracker: &mut GrowthTracker, made: &Made, step: usize) {
-    if let Some(share) = made.touched_at(step) {
-        let held = made.values[step];
-        tracker.set_touched(held, share * held);
+    let (held, shares) = (made.values[step], made.touched_at(step));
+    for (seconds, share) in [3, 15, 60].into_iter().zip(shares.into_iter().flatten()) {
+        let window_ns = seconds * SECOND_NS;
+        tracker.set_touched(&LookAtPages { window_ns, held, touched: share * held });
     }
 }
 

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::Refusal;
 use crate::{
+    detect::LookAtPages,
     engine::{Subject, growth_finding, state_of},
     event::{ProcessId, TICK_NS},
     output::{FindingState, FindingVerdict, Line, Severity, WallClock},
@@ -69,6 +70,7 @@ struct GivenConnections {
 #[serde(default)]
 struct GivenAccess {
     at: Option<jiff::Timestamp>,
+    window_seconds: Option<u64>,
     held_bytes: Option<u64>,
     touched_bytes: Option<u64>,
 }
@@ -185,11 +187,18 @@ impl Judge {
 impl Known {
     /// Tells the judge what a look at accessed pages found, once for each look.
     fn look(&mut self, access: Option<&GivenAccess>) {
-        let Some(&GivenAccess { at: Some(at), held_bytes, touched_bytes }) = access else { return };
+        let Some(&GivenAccess { at: Some(at), window_seconds, held_bytes, touched_bytes }) = access
+        else {
+            return;
+        };
         let (Some(held), Some(touched)) = (held_bytes, touched_bytes) else { return };
         if self.looked_at < Some(at) {
             self.looked_at = Some(at);
-            self.growths.set_touched(held as f64, touched as f64);
+            self.growths.set_touched(&LookAtPages {
+                window_ns: window_seconds.unwrap_or(0) * 1_000_000_000,
+                held: held as f64,
+                touched: touched as f64,
+            });
         }
     }
 }
@@ -272,7 +281,7 @@ mod tests {
                 let held = held(looked);
                 touched_bytes.map_or(line.clone(), |touched| {
                     let access = format!(
-                        r#","access":{{"at":"{ts}","held_bytes":{held},"touched_bytes":{touched}}}}}"#
+                        r#","access":{{"at":"{ts}","window_seconds":60,"held_bytes":{held},"touched_bytes":{touched}}}}}"#
                     );
                     line.replace('}', &access)
                 })

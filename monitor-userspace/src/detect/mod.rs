@@ -40,6 +40,7 @@ pub use judge::{Decision, LEAK, Missing, SUSPECT, matters};
 pub use model::Model;
 pub use shape::ShapeEvidence;
 pub use slope::{Trend, theil_sen};
+pub use touched::LookAtPages;
 pub use tracker::GrowthTracker;
 
 use crate::series::ClosedLevels;
@@ -62,8 +63,7 @@ pub struct Growth {
     pub effect_sds: f64,
     /// Robust standard deviation of the floors around the slope.
     pub residual_sd: f64,
-    /// Share of the memory that was touched within the quietest few seconds, where that was looked
-    /// at.
+    /// Share of the memory that was touched within the longest window that was looked into, at least.
     pub touched_share: Option<f64>,
     /// The same of what was added since the growth began, where enough was looked at.
     pub added_share: Option<f64>,

@@ -15,7 +15,7 @@ use super::life::{Ceiling, End, Episode, minutes};
 use super::model::Model;
 use super::shape::{ShapeEvidence, may_be_growing};
 use super::stats::log_add;
-use super::touched::Touched;
+use super::touched::{LookAtPages, Touched};
 use super::{Growth, Observation, Phase, Transition, Verdict};
 
 /// Passes in a row, at the same level, before a finding opens.
@@ -164,11 +164,10 @@ impl GrowthTracker {
         self.standing.iter().flatten().any(|decision| decision.log_odds().is_some())
     }
 
-    /// Tells that of `held` bytes `touched` were used within the quietest few seconds that were
-    /// looked at: whether what was added is used.
-    pub fn set_touched(&mut self, held: f64, touched: f64) {
+    /// Tells what a look at accessed pages found: whether what was added is used.
+    pub fn set_touched(&mut self, look: &LookAtPages) {
         let now_ns = self.now_ns();
-        self.touched.get_or_insert_with(|| Box::new(Touched::new())).add(now_ns, held, touched);
+        self.touched.get_or_insert_with(|| Box::new(Touched::new())).add(now_ns, look);
         self.weigh_touched();
     }
 

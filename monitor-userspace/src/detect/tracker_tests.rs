@@ -51,7 +51,9 @@ fn run_used(
         let at = step as f64 * 5.0 + 0.3 * random.unit();
         let sample = value(at, &mut random);
         if tracker.is_weighing() && !spec.counts {
-            tracker.set_touched(sample, touched * sample);
+            let touched = touched * sample;
+            let look = LookAtPages { window_ns: 60_000_000_000, held: sample, touched };
+            tracker.set_touched(&look);
         }
         let answer = tracker.observe(((origin + at) * 1e9) as u64, sample, 1.0);
         let Observation::Judged { verdict, transition: Some(transition), .. } = answer else {

@@ -1,28 +1,29 @@
 //! Looks at accessed pages, of suspects only.
 //!
-//! The kernel marks a page that is touched. The marks of a process are taken away (`clear_refs`), and
-//! a few seconds later those that are back are counted. Whatever walks the heap once (a collection, a
-//! rehash, fork and copy) marks everything, so the quietest of several windows counts: leaked memory
-//! is untouched between, memory in use never is. It costs a millisecond for each 30 MiB to take the
-//! marks away and holds the lock of the space for reading, hence few at a time, rarely, and of no
-//! very large process.
+//! The kernel marks a page that is touched. The marks of a process are taken away (`clear_refs`), which
+//! opens a window; those that are back are counted after a few seconds, after some more and after a
+//! minute: counting takes nothing away. Memory in use is touched again in the course of such a window,
+//! a little at a time by a cache that is asked now and then; leaked memory is not. Whatever walks the heap
+//! once (a collection, a rehash, fork and copy) marks everything and spoils a window: then the next is
+//! opened. It costs a millisecond for each 30 MiB to take the marks away and holds the lock of the space
+//! for reading, hence few at a time, rarely, and of no very large process.
 
 use rustc_hash::FxHashMap;
 
 use super::Engine;
 use crate::event::{AccessReading, ProcessId};
-use crate::rule::Growths;
+use crate::{detect::LookAtPages, rule::Growths};
 
-/// How long a window is.
-const WINDOW_NS: u64 = 3_000_000_000;
-/// Windows of which the quietest counts.
-const WINDOWS: usize = 6;
-/// Windows that must be over before they say anything.
-const LEAST_WINDOWS: usize = 2;
-/// Time between the starts of the first windows, and of later ones.
-const FIRST_PAUSE_NS: u64 = 4_000_000_000;
-const LATER_PAUSE_NS: u64 = 20_000_000_000;
-/// A window that is not over by then never will be: the reading was lost.
+/// How long after its opening a window is looked into.
+const LOOKS_NS: [u64; 3] = [3_000_000_000, 15_000_000_000, 60_000_000_000];
+/// A window in which so much was touched is spoiled: longer ones only hold more.
+const SPOILED: f64 = 0.5;
+/// Time from the end of a window to the next opening: of the first ones, and later.
+const FIRST_PAUSE_NS: u64 = 2_000_000_000;
+const LATER_PAUSE_NS: u64 = 60_000_000_000;
+/// Windows after which it is later.
+const FIRST_WINDOWS: u32 = 4;
+/// What is not answered by then never will be: the reading was lost.
 const LOST_NS: u64 = 30_000_000_000;
 /// Windows that may be open at once.
 const AT_ONCE: usize = 4;
@@ -34,26 +35,37 @@ const TOO_LARGE_BYTES: u64 = 4 << 30;
 struct Look {
     /// Whose; a pid alone is no identity.
     start_ticks: u64,
-    /// When the marks were asked to be taken away; 0 while no window is open.
-    opened_ns: u64,
-    /// Anonymous memory when they were.
-    held_bytes: Option<u64>,
-    /// Whether the end of the window was asked for.
-    is_asked: bool,
-    /// Share touched in the last windows.
-    shares: Vec<f64>,
+    /// The window that is open.
+    window: Option<Window>,
+    /// Windows opened so far.
+    windows: u32,
     /// When the next window may open.
     next_ns: u64,
     /// What the judge was told last.
     found: Option<Found>,
 }
 
+/// A window: the time since the marks of a process were taken away.
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    /// When they were; 0 until that is known.
+    opened_ns: u64,
+    /// Anonymous memory when they were.
+    held_bytes: u64,
+    /// Looks into it so far.
+    looks: usize,
+    /// When something was asked that is not answered; 0 for nothing.
+    asked_ns: u64,
+}
+
 /// What looks at a process found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) at_ns: u64,
+    /// Since when.
+    pub(super) opened_ns: u64,
     pub(super) held_bytes: u64,
-    /// What of it the quietest window found touched.
+    /// What of it was touched in that time.
     pub(super) touched_bytes: u64,
 }
 
@@ -73,13 +85,13 @@ impl Looks {
 }
 
 impl Engine {
-    /// Asks for the windows that are due, in the order of their pids.
+    /// Asks for what is due, in the order of their pids.
     pub(super) fn schedule_looks(&mut self, now_ns: u64, pids: &[u32]) {
-        let mut open = self.looks.0.values().filter(|look| look.opened_ns > 0).count();
+        let mut open = self.looks.0.values().filter(|look| look.window.is_some()).count();
         for &pid in pids {
             let is_suspect = self.growths.get(&pid).is_some_and(Growths::is_weighing_memory);
             let Some(process) = self.table.get(pid).filter(|_| is_suspect) else {
-                if self.looks.0.get(&pid).is_some_and(|look| look.opened_ns == 0) {
+                if self.looks.0.get(&pid).is_some_and(|look| look.window.is_none()) {
                     self.looks.forget(pid);
                 }
                 continue;
@@ -90,60 +102,79 @@ impl Engine {
             }
             let look = self.looks.0.entry(pid).or_default();
             look.start_ticks = process.id.start_ticks;
-            if look.opened_ns > 0 && now_ns > look.opened_ns + LOST_NS {
-                look.opened_ns = 0;
-            }
-            if look.opened_ns == 0 && now_ns >= look.next_ns && open < AT_ONCE {
-                open += 1;
-                let pause =
-                    if look.shares.len() < WINDOWS { FIRST_PAUSE_NS } else { LATER_PAUSE_NS };
-                *look = Look {
-                    opened_ns: now_ns,
-                    held_bytes: None,
-                    is_asked: false,
-                    next_ns: now_ns + pause,
-                    ..std::mem::take(look)
-                };
-                self.requests.ask_access(pid, true);
-            } else if look.opened_ns > 0 && !look.is_asked && now_ns >= look.opened_ns + WINDOW_NS {
-                look.is_asked = true;
-                self.requests.ask_access(pid, false);
+            if let Some(begin) = look.due(now_ns, open < AT_ONCE) {
+                open += usize::from(begin);
+                self.requests.ask_access(pid, begin);
             }
         }
     }
 
-    /// Takes what a window found.
+    /// Takes what a look found.
     pub(super) fn on_access(&mut self, reading: &AccessReading) {
         let ProcessId { pid, start_ticks } = reading.process;
-        let Some(look) = self.looks.0.get_mut(&pid) else { return };
-        if look.opened_ns == 0 || look.start_ticks != start_ticks {
-            return;
+        let look = self.looks.0.get_mut(&pid).filter(|look| look.start_ticks == start_ticks);
+        let Some(found) = look.and_then(|look| look.take(reading)) else { return };
+        if let Some(growths) = self.growths.get_mut(&pid) {
+            growths.set_touched(&LookAtPages {
+                window_ns: found.at_ns.saturating_sub(found.opened_ns),
+                held: found.held_bytes as f64,
+                touched: found.touched_bytes as f64,
+            });
         }
-        if reading.begins {
-            look.held_bytes = Some(reading.held_bytes);
-            return;
+    }
+}
+
+impl Look {
+    /// What is to be asked now: whether to open a window or to look into it.
+    fn due(&mut self, now_ns: u64, may_open: bool) -> Option<bool> {
+        let is_lost = |window: &Window| window.asked_ns > 0 && now_ns > window.asked_ns + LOST_NS;
+        if self.window.as_ref().is_some_and(is_lost) {
+            self.close(now_ns);
         }
-        look.opened_ns = 0;
-        let Some(before) = look.held_bytes.take().filter(|_| reading.held_bytes > 0) else {
-            return;
+        let Some(window) = &mut self.window else {
+            if !may_open || now_ns < self.next_ns {
+                return None;
+            }
+            self.windows = self.windows.saturating_add(1);
+            self.window = Some(Window { asked_ns: now_ns, ..Window::default() });
+            return Some(true);
         };
+        let is_due = window.asked_ns == 0 && now_ns >= window.opened_ns + LOOKS_NS[window.looks];
+        if is_due {
+            window.asked_ns = now_ns;
+        }
+        is_due.then_some(false)
+    }
+
+    /// Takes an answer; what it says of the memory, if anything.
+    fn take(&mut self, reading: &AccessReading) -> Option<Found> {
+        let window = self.window.as_mut().filter(|window| window.asked_ns > 0)?;
+        window.asked_ns = 0;
+        if reading.begins {
+            window.opened_ns = reading.at_ns;
+            window.held_bytes = reading.held_bytes;
+            return None;
+        }
+        let Window { opened_ns, held_bytes: before, .. } = *window;
+        window.looks += 1;
         // What came since was touched by coming.
         let grown = reading.held_bytes.saturating_sub(before);
-        let touched = reading.touched_bytes.saturating_sub(grown) as f64;
-        if look.shares.len() == WINDOWS {
-            look.shares.remove(0);
+        let touched = reading.touched_bytes.saturating_sub(grown).min(before);
+        let share = touched as f64 / before.max(1) as f64;
+        if window.looks == LOOKS_NS.len() || share > SPOILED {
+            self.close(reading.at_ns);
         }
-        look.shares.push((touched / before.max(1) as f64).clamp(0.0, 1.0));
-        if look.shares.len() < LEAST_WINDOWS {
-            return;
+        if opened_ns == 0 || before == 0 {
+            return None;
         }
-        let quietest = look.shares.iter().copied().fold(1.0, f64::min);
-        let held_bytes = reading.held_bytes;
-        // In whole bytes, so that who reads the snapshot is told the same.
-        let touched_bytes = (quietest * held_bytes as f64) as u64;
-        look.found = Some(Found { at_ns: reading.at_ns, held_bytes, touched_bytes });
-        if let Some(growths) = self.growths.get_mut(&pid) {
-            growths.set_touched(held_bytes as f64, touched_bytes as f64);
-        }
+        let (at_ns, held_bytes) = (reading.at_ns, before);
+        self.found = Some(Found { at_ns, opened_ns, held_bytes, touched_bytes: touched });
+        self.found
+    }
+
+    fn close(&mut self, now_ns: u64) {
+        self.window = None;
+        let is_early = self.windows < FIRST_WINDOWS;
+        self.next_ns = now_ns + if is_early { FIRST_PAUSE_NS } else { LATER_PAUSE_NS };
     }
 }

@@ -23,22 +23,35 @@ fn is_asked(world: &mut World, at: u64, begin: bool) -> bool {
 }
 
 #[test]
-fn a_snapshot_says_what_the_quietest_look_found_and_nothing_before_two_looks() {
+fn a_window_is_looked_into_thrice_and_the_snapshot_says_what_the_last_look_found() {
     let mut world = seeded();
     for round in 0..30_u64 {
         world.look(5.0 * (round + 1) as f64, 7, 'S', (50 + 5 * round) << 20);
     }
-    for (from, touched) in [(150, 300), (160, 100)] {
-        assert!(world.engine.snapshot(7, false).unwrap().access.is_none());
-        assert!(is_asked(&mut world, from, true));
-        access(&mut world, from as f64, true, 1000, 0);
-        assert!(is_asked(&mut world, from + 3, false));
-        access(&mut world, from as f64 + 3.0, false, 1000, touched);
+    assert!(is_asked(&mut world, 150, true));
+    access(&mut world, 150.0, true, 1000, 0);
+    assert!(world.engine.snapshot(7, false).unwrap().access.is_none());
+    for (after, touched) in [(3, 100), (15, 200), (60, 300)] {
+        assert!(!is_asked(&mut world, 150 + after - 1, false));
+        assert!(is_asked(&mut world, 150 + after, false));
+        // What was added meanwhile was touched by that.
+        access(&mut world, (150 + after) as f64, false, 1050, 50 + touched);
+        let found = world.engine.snapshot(7, false).unwrap().access.unwrap();
+        assert_eq!((found.window_seconds, found.held_bytes), (after, 1000 * PAGE));
+        assert_eq!(found.touched_bytes, touched * PAGE);
     }
-    let found = world.engine.snapshot(7, false).unwrap().access.unwrap();
-    let wanted = world.engine.clock.at(163 * SECOND);
-    assert_eq!(
-        (found.at, found.held_bytes, found.touched_bytes),
-        (wanted, 1000 * PAGE, 100 * PAGE)
-    );
+    assert!(is_asked(&mut world, 212, true), "the next window");
+}
+
+#[test]
+fn a_window_in_which_all_was_touched_is_given_up() {
+    let mut world = seeded();
+    for round in 0..30_u64 {
+        world.look(5.0 * (round + 1) as f64, 7, 'S', (50 + 5 * round) << 20);
+    }
+    assert!(is_asked(&mut world, 150, true));
+    access(&mut world, 150.0, true, 1000, 0);
+    assert!(is_asked(&mut world, 153, false));
+    access(&mut world, 153.0, false, 1000, 900);
+    assert!(is_asked(&mut world, 155, true));
 }

@@ -86,8 +86,9 @@ impl Engine {
     }
 
     fn access_line(&self, found: Found) -> AccessLine {
-        let Found { at_ns, held_bytes, touched_bytes } = found;
-        AccessLine { at: self.clock.at(at_ns), held_bytes, touched_bytes }
+        let Found { at_ns, opened_ns, held_bytes, touched_bytes } = found;
+        let window_seconds = (at_ns.saturating_sub(opened_ns) + 500_000_000) / 1_000_000_000;
+        AccessLine { at: self.clock.at(at_ns), window_seconds, held_bytes, touched_bytes }
     }
 
     /// The last check against /proc. A smallest mapping size, or no events at all, leaves nothing

@@ -88,7 +88,12 @@ fn snapshot() -> Snapshot {
         connections,
         rss_bytes: Some(1),
         load: Some(LoadLine { accepted: Some(1), ..LoadLine::default() }),
-        access: Some(AccessLine { at: Timestamp(0), held_bytes: 2, touched_bytes: 1 }),
+        access: Some(AccessLine {
+            at: Timestamp(0),
+            window_seconds: 3,
+            held_bytes: 2,
+            touched_bytes: 1,
+        }),
         limits: Some(ProcLimits { open_files: Some(1024), ..ProcLimits::default() }),
         ..Snapshot::default()
     }

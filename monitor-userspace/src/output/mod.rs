@@ -232,10 +232,11 @@ pub struct Snapshot {
 pub struct AccessLine {
     /// When the last look was.
     pub at: Timestamp,
-    /// Resident anonymous memory then.
+    /// For how long accesses were counted.
+    pub window_seconds: u64,
+    /// Resident anonymous memory when that began.
     pub held_bytes: u64,
-    /// What of it is touched within three seconds: the share that the quietest of the last windows
-    /// found.
+    /// What of it was touched since then.
     pub touched_bytes: u64,
 }
 

@@ -7,7 +7,7 @@
 use super::signal::{Cause, Quanta, Signal, Values};
 use super::watched::Watched;
 use crate::{
-    detect::{Growth, GrowthTracker, Observation},
+    detect::{Growth, GrowthTracker, LookAtPages, Observation},
     event::ProcessId,
 };
 
@@ -125,13 +125,13 @@ impl Growths {
         }
     }
 
-    /// Tells how much of `held` bytes of memory is used; see [`GrowthTracker::set_touched`].
+    /// Tells how much of the memory is used; see [`GrowthTracker::set_touched`].
     ///
     /// [`GrowthTracker::set_touched`]: crate::detect::GrowthTracker::set_touched
-    pub fn set_touched(&mut self, held: f64, touched: f64) {
+    pub fn set_touched(&mut self, look: &LookAtPages) {
         for signal in Cause::Memory.signals() {
             if let Some(tracker) = self.watched[*signal as usize].tracker_mut() {
-                tracker.set_touched(held, touched);
+                tracker.set_touched(look);
             }
         }
     }
