@@ -31,13 +31,18 @@ const MIDDLING_NS: u64 = 10_000_000_000;
 /// How much likelier a leak is than growth that is in use, by the share of what was added that is touched
 /// at most. By judgement, from few programs: within a minute, leaks of C, C++, Rust and Python had
 /// 0.00, a cache and a warm-up 0.13 to 0.30; but what is added and not read in that time, though it is
-/// no leak, exists (a table between its doublings, sessions that wait), and bounds them. Within three
-/// seconds a cache that is asked little looks as unused as a leak.
-const LONG: &[(f64, f64)] = &[(0.05, 16.0), (0.08, 8.0), (0.12, 2.0)];
+/// no leak, exists (a table between its doublings, sessions that wait): taken as one in twenty, which
+/// bounds them. Within three seconds a cache that is asked little looks as unused as a leak.
+const LONG: &[(f64, f64)] = &[(0.05, 20.0), (0.08, 8.0), (0.12, 2.0)];
 const MIDDLING: &[(f64, f64)] = &[(0.05, 3.0)];
 const SHORT: &[(f64, f64)] = &[(0.03, 1.5)];
 /// Where even so much of what was added is touched within seconds, a leak is so much less likely.
 const IN_USE: (f64, f64) = (0.3, 8.0);
+
+/// What every program touches again and again (its stack, its allocator, its runtime), of a growth from
+/// `OWN_FROM` on, bytes.
+const OWN: f64 = 1_048_576.0;
+const OWN_FROM: f64 = 4_194_304.0;
 
 /// Looks that are kept for the slope, thinned when there are more.
 const KEPT: usize = 16;
@@ -56,11 +61,11 @@ const LEAKED: (f64, f64) = (0.03, 0.03);
 /// that is then touched at most.
 const WALKED: (f64, f64) = (0.1, 0.6);
 /// Growth without a leak that nobody reads.
-const UNREAD: f64 = 0.06;
+const UNREAD: f64 = 0.05;
 /// Least share that is touched of what is added and in use.
 const LEAST_USE: f64 = 0.08;
 /// Slopes never decide by more than this factor either way.
-const MOST: f64 = 16.0;
+const MOST: f64 = 20.0;
 /// A slope is not known better than this.
 const LEAST_ERROR: f64 = 0.01;
 
@@ -105,6 +110,8 @@ pub(super) struct Touched {
     long: Recent,
     /// What the last middling look found.
     last_middling: f64,
+    /// Whether the last long look found the same pages as the middling one before it.
+    is_saturated: bool,
     /// The quietest long look of each block, oldest first.
     blocks: Vec<Look>,
     /// The quietest of the block that is not full yet, and how many looks are in it.
@@ -123,6 +130,7 @@ impl Touched {
             middling: Recent::NONE,
             long: Recent::NONE,
             last_middling: 0.0,
+            is_saturated: false,
             blocks: Vec::new(),
             pending: (none, 0),
             block: FIRST_BLOCK,
@@ -148,6 +156,7 @@ impl Touched {
 
     fn keep(&mut self, at_ns: u64, look: &LookAtPages) {
         let is_saturated = look.touched <= SATURATED * self.last_middling;
+        self.is_saturated = is_saturated;
         let (held, touched) = (look.held as f32, look.touched as f32);
         let look = Look { at_ns, held, touched, is_saturated };
         let (quietest, count) = self.pending;
@@ -193,8 +202,9 @@ impl Touched {
         // Of what is mapped and was never resident nothing can be touched.
         let added = added.clamp(1.0, self.held.max(1.0));
         let bounds = [(&self.long, LONG), (&self.middling, MIDDLING), (&self.short, SHORT)];
+        let own = if self.is_saturated && added >= OWN_FROM { OWN } else { 0.0 };
         let known = bounds.into_iter().find_map(|(recent, table)| {
-            let at_most = recent.quietest()? * self.held / added;
+            let at_most = (recent.quietest()? * self.held - own) / added;
             Some(table.iter().find(|(share, _)| at_most <= *share).map_or(1.0, |it| it.1))
         });
         if let Some(likelihood) = known.filter(|it| *it > 1.0) {
@@ -334,6 +344,23 @@ mod tests {
         let before = cache.log_likelihood(48e6, 0);
         cache.add(1, &LookAtPages { window_ns: 60 * SECOND_NS, held: 50e6, touched: 9e6 });
         assert!(before > 0.0 && cache.log_likelihood(48e6, 0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_a_program_touches_of_itself_is_no_use_of_what_it_adds() {
+        let look = |seconds, touched| LookAtPages {
+            window_ns: seconds * SECOND_NS,
+            held: 8e6,
+            touched,
+        };
+        let said = |middling, long| {
+            let mut looks = Touched::new();
+            looks.add(15, &look(15, middling));
+            looks.add(60, &look(60, long));
+            looks.log_likelihood(7e6, 0)
+        };
+        assert!(said(0.8e6, 0.8e6) > 2.0, "the same pages again and again");
+        assert!(said(0.3e6, 0.8e6) < 1.0, "more and more of them");
     }
 
     #[test]
