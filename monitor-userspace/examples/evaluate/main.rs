@@ -2,14 +2,23 @@
 
 #![allow(clippy::print_stdout, missing_docs, unreachable_pub, reason = "a program, not a library")]
 
+mod baseline;
 mod fit;
+mod forecast;
+mod goal;
 mod network;
+mod print;
+mod quality;
 mod random;
+mod report;
 mod run;
 mod score;
 mod series;
 mod synthetic;
+mod tally;
 mod wilson;
+
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -24,6 +33,9 @@ struct Cli {
     /// First seed; those of fitting lie below 1,000,000
     #[arg(long, default_value_t = 1_000_000)]
     seed: u64,
+    /// Where the figures go as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
     #[command(flatten)]
     recorded: series::Options,
 }
@@ -42,6 +54,5 @@ fn main() -> Result<()> {
     if let (Some(dir), Some(labels)) = (&cli.recorded.series, &cli.recorded.labels) {
         return series::evaluate(dir, labels, &cli.recorded);
     }
-    score::evaluate(cli.per_class, cli.seed);
-    Ok(())
+    score::evaluate(cli.per_class, cli.seed, cli.json.as_deref())
 }
