@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, missing_docs, unreachable_pub, reason = "a program, not a library")]
 
 mod baseline;
+mod cost;
 mod fit;
 mod forecast;
 mod goal;
@@ -44,12 +45,16 @@ struct Cli {
 enum Action {
     /// Fits the model on series that no test uses and writes its weights
     Fit(fit::Options),
+    /// Measures what judging takes of one core, by the number of processes
+    Cost(cost::Options),
 }
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    if let Some(Action::Fit(options)) = &cli.action {
-        return fit::fit(options);
+    match &cli.action {
+        Some(Action::Fit(options)) => return fit::fit(options),
+        Some(Action::Cost(options)) => return cost::cost(options),
+        None => {}
     }
     if let (Some(dir), Some(labels)) = (&cli.recorded.series, &cli.recorded.labels) {
         return series::evaluate(dir, labels, &cli.recorded);
