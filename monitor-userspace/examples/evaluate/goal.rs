@@ -44,6 +44,11 @@ pub fn goals(mode: &Mode, baselines: &[Compared]) -> Vec<Goal> {
             [0.0, 0.03],
             Some(mode.reliability.calibration_error),
         ),
+        Goal::new(
+            "strong leaks medium in 3 minutes",
+            [1.0, 1.0],
+            mode.first_minutes.called_soon.fraction,
+        ),
         Goal::new("healthy series", [LEAST_HEALTHY, NO_MORE], Some(mode.healthy.series as f64)),
         Goal::new("baselines better in both", [0.0, 0.0], Some(better.count() as f64)),
     ]

@@ -4,6 +4,7 @@
 
 mod baseline;
 mod cost;
+mod early;
 mod fit;
 mod forecast;
 mod goal;

@@ -1,5 +1,6 @@
 //! The figures as tables.
 
+use super::early::Early;
 use super::goal::Goal;
 use super::quality::{Quality, Reliability};
 use super::report::{Compared, Mode, Report};
@@ -15,6 +16,7 @@ pub fn report(report: &Report) {
         quality("never fitted, ever", &mode.unfitted_ever);
         severities(&mode.healthy);
         reliability(&mode.reliability);
+        first_minutes(&mode.first_minutes);
     }
     baselines(report);
     for mode in &report.modes {
@@ -91,6 +93,18 @@ fn reliability(of: &Reliability) {
         println!("{low:.1}-{high:.1}   {:>8} {said:>10} {leaks:>6}", bin.looks);
     }
     println!("calibration error {:.4}", of.calibration_error);
+}
+
+fn first_minutes(early: &Early) {
+    let median = early.seconds_to_verdict.map_or_else(none, |it| format!("{it:.0} s"));
+    println!(
+        "first minutes: strong leaks low or above within 3 minutes {}, medium {}, median {median}; \
+         healthy ever low or above {}, medium {}",
+        bounded(&early.suspected_soon),
+        bounded(&early.called_soon),
+        bounded(&early.healthy_low),
+        bounded(&early.healthy_medium)
+    );
 }
 
 fn baselines(report: &Report) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::baseline::Baseline;
+use super::early::Early;
 use super::goal::{Goal, goals};
 use super::quality::{Quality, Reliability};
 use super::run::Outcome;
@@ -43,6 +44,8 @@ pub struct Mode {
     pub unfitted_end: Quality,
     pub unfitted_ever: Quality,
     pub reliability: Reliability,
+    /// Of other, short series.
+    pub first_minutes: Early,
     pub goals: Vec<Goal>,
 }
 
@@ -55,19 +58,21 @@ pub struct Compared {
 }
 
 impl Report {
-    pub fn of(per_class: u64, first_seed: u64, scored: &[Scored]) -> Self {
+    pub fn of(per_class: u64, first_seed: u64, scored: &[Scored], early: [Early; 2]) -> Self {
         let baselines = compare(scored);
-        let mode = |sees_pages| {
-            let mut mode = Mode::of(scored, sees_pages);
+        let [bare, with_pages] = early;
+        let mode = |(sees_pages, early)| {
+            let mut mode = Mode::of(scored, sees_pages, early);
             mode.goals = goals(&mode, &baselines);
             mode
         };
-        Self { per_class, first_seed, modes: [false, true].map(mode), baselines }
+        let modes = [(false, bare), (true, with_pages)].map(mode);
+        Self { per_class, first_seed, modes, baselines }
     }
 }
 
 impl Mode {
-    fn of(scored: &[Scored], sees_pages: bool) -> Self {
+    fn of(scored: &[Scored], sees_pages: bool, first_minutes: Early) -> Self {
         let mut tallies: BTreeMap<(bool, &str), Tally> = BTreeMap::new();
         let mut looks = Vec::new();
         for it in scored {
@@ -96,6 +101,7 @@ impl Mode {
             unfitted_end: quality(scored.iter().filter(is_unfitted), at_end),
             unfitted_ever: quality(scored.iter().filter(is_unfitted), ever),
             reliability: Reliability::of(&looks),
+            first_minutes,
             goals: Vec::new(),
         }
     }

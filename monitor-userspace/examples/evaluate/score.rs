@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::baseline::{self, Baseline, Said};
-use super::print;
 use super::report::Report;
 use super::run::{Outcome, in_parallel, run};
 use super::synthetic::{Class, Span, classes, make};
 use super::tally::Truth;
+use super::{early, print};
 
 /// A series and what was made of it.
 pub struct Scored {
@@ -28,7 +28,8 @@ pub fn evaluate(per_class: u64, first_seed: u64, json: Option<&Path>) -> Result<
         .flat_map(|class| (first_seed..first_seed + per_class).map(move |seed| (class, seed)))
         .collect();
     let scored = in_parallel(all.len(), |at| score(all[at].0, all[at].1));
-    let report = Report::of(per_class, first_seed, &scored);
+    let early = early::judge(per_class, first_seed);
+    let report = Report::of(per_class, first_seed, &scored, early);
     print::report(&report);
     if let Some(path) = json {
         let text = serde_json::to_string_pretty(&report).context("print the figures")?;
