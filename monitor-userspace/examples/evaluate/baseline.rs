@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 
-use super::synthetic::{MIB, Made};
+use super::synthetic::MIB;
 
 /// Moments at which the whole series so far is looked at.
 const PREFIXES: usize = 64;
 /// Means that the Mann–Kendall test is made of: whole series have up to 17,000 samples.
 const MEANS: usize = 256;
+/// Samples, or means, below which nothing is said: the normal distribution of the test needs as many.
+const LEAST: usize = 10;
 /// Seconds between looks at a window.
 const WINDOW_EVERY_S: u64 = 300;
 /// Least share of variance that a line must explain to be a trend.
@@ -51,14 +53,24 @@ pub struct Said {
     pub at_end: bool,
 }
 
+/// Evenly spaced samples.
+#[derive(Clone, Copy)]
+pub struct Samples<'a> {
+    pub values: &'a [f64],
+    /// Seconds between them.
+    pub step_s: u64,
+    /// Whether they count objects, which no rule about bytes is for.
+    pub counts: bool,
+}
+
 /// What each of [`Baseline::ALL`] says of a series.
-pub fn judge(made: &Made) -> [Said; Baseline::ALL.len()] {
-    let sums = Sums::of(&made.values);
-    let trend = Trend::of(&made.values);
-    let len = made.values.len();
+pub fn judge(samples: Samples<'_>) -> [Said; Baseline::ALL.len()] {
+    let sums = Sums::of(samples.values);
+    let trend = Trend::of(samples.values);
+    let len = samples.values.len();
     let prefixes = || (1..=PREFIXES).map(|part| len * part / PREFIXES);
     let windows = |seconds: u64| {
-        let (window, every) = (steps(made, seconds), steps(made, WINDOW_EVERY_S));
+        let (window, every) = (samples.steps(seconds), samples.steps(WINDOW_EVERY_S));
         let ends = (window..len).step_by(every).chain([len]);
         ends.filter_map(move |end| Some((end.checked_sub(window)?, end)))
     };
@@ -69,7 +81,7 @@ pub fn judge(made: &Made) -> [Said; Baseline::ALL.len()] {
         Baseline::MannKendall => said((1..=PREFIXES).map(|part| trend.is_growing(part))),
         Baseline::QuarterHour => said(windows(QUARTER_HOUR_S).map(|(from, end)| {
             let is_much = |line: &Line| line.slope * (end - from) as f64 > LEAST_RISE;
-            !made.counts
+            !samples.counts
                 && sums.line(from, end).is_some_and(|line| line.r2 > LEAST_R2 && is_much(&line))
         })),
         Baseline::Hour => said(windows(HOUR_S).map(|(from, end)| {
@@ -85,8 +97,10 @@ fn said(answers: impl Iterator<Item = bool>) -> Said {
     answers.fold(Said::default(), |said, now| Said { ever: said.ever || now, at_end: now })
 }
 
-fn steps(made: &Made, seconds: u64) -> usize {
-    (seconds / made.step_s) as usize
+impl Samples<'_> {
+    fn steps(&self, seconds: u64) -> usize {
+        ((seconds / self.step_s) as usize).max(1)
+    }
 }
 
 /// A line through samples, in their unit and steps.
@@ -120,7 +134,7 @@ impl Sums {
 
     /// Least squares of the samples `from..end`.
     fn line(&self, from: usize, end: usize) -> Option<Line> {
-        let count = end.checked_sub(from).filter(|&count| count >= 3)? as f64;
+        let count = end.checked_sub(from).filter(|&count| count >= LEAST)? as f64;
         let sum = |at: usize| self.before[end][at] - self.before[from][at];
         let [value, product, square] = [0, 1, 2].map(sum);
         let middle = (from + end - 1) as f64 / 2.0;
@@ -143,9 +157,10 @@ struct Trend {
 
 impl Trend {
     fn of(values: &[f64]) -> Self {
-        let part = |at: usize| values.len() * at / MEANS;
-        let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len().max(1) as f64;
-        let means: Vec<f64> = (0..MEANS).map(|at| mean(&values[part(at)..part(at + 1)])).collect();
+        let count = values.len().min(MEANS);
+        let part = |at: usize| values.len() * at / count;
+        let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+        let means: Vec<f64> = (0..count).map(|at| mean(&values[part(at)..part(at + 1)])).collect();
         let term = |ties: f64| ties * (ties - 1.0) * (2.0 * ties + 5.0);
         let (mut score, mut tie) = (0.0, 0.0);
         let (mut scores, mut ties) = (vec![0.0], vec![0.0]);
@@ -167,10 +182,13 @@ impl Trend {
 
     /// Whether the first `part` of [`PREFIXES`] grow.
     fn is_growing(&self, part: usize) -> bool {
-        let end = MEANS * part / PREFIXES;
+        let end = self.means.len() * part / PREFIXES;
+        if end < LEAST {
+            return false;
+        }
         let count = end as f64;
         let variance = (count * (count - 1.0) * (2.0 * count + 5.0) - self.ties[end]) / 18.0;
-        let tenth = (end / 10).max(1);
+        let tenth = end / 10;
         let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
         let (first, last) = (mean(&self.means[..tenth]), mean(&self.means[end - tenth..end]));
         variance > 0.0
@@ -183,13 +201,13 @@ impl Trend {
 mod tests {
     use super::*;
 
-    fn made(values: Vec<f64>) -> Made {
-        Made { step_s: 10, held: values.clone(), values, ..Made::default() }
+    fn judged(values: &[f64]) -> [Said; 4] {
+        judge(Samples { values, step_s: 10, counts: false })
     }
 
     /// Which of the rules hold at the end.
     fn at_end(values: impl Iterator<Item = f64>) -> [bool; 4] {
-        judge(&made(values.collect())).map(|said| said.at_end)
+        judged(&values.collect::<Vec<_>>()).map(|said| said.at_end)
     }
 
     /// Noise that is the same on every machine, between -0.5 and 0.5.
@@ -212,7 +230,7 @@ mod tests {
     #[test]
     fn what_ended_was_said_at_some_time() {
         let step = |at: u32| if at < 1000 { f64::from(at) } else { 1000.0 } * MIB + noise(at);
-        let said = judge(&made((0..20_000).map(step).collect()));
+        let said = judged(&(0..20_000).map(step).collect::<Vec<_>>());
         assert!(said.iter().all(|said| said.ever));
         assert_eq!(said.map(|said| said.at_end), [false, true, false, false]);
     }
@@ -223,7 +241,7 @@ mod tests {
         let line = sums.line(40, 90).unwrap();
         assert!((line.slope - 3.0).abs() < 1e-6 && line.r2 > 0.999_999);
         assert!((line.mean - (1e12 + 3.0 * 64.5)).abs() < 1e-3);
-        assert!(sums.line(5, 7).is_none());
+        assert!(sums.line(5, 5 + LEAST - 1).is_none());
     }
 
     #[test]

@@ -103,7 +103,7 @@ mod tests {
     fn made(level: f64, around: f64) -> Made {
         let mib = super::super::synthetic::MIB;
         let held: Vec<f64> = (0..60).map(|at| (level + 5.0 * f64::from(at)) * mib).collect();
-        let sign = |at: usize| if at % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = |at: usize| if at.is_multiple_of(2) { 1.0 } else { -1.0 };
         let values = held.iter().enumerate().map(|(at, it)| it + around * mib * sign(at)).collect();
         Made { step_s: 5, values, held, onset: Some(0), ..Made::default() }
     }

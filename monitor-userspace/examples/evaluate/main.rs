@@ -8,6 +8,8 @@ mod early;
 mod fit;
 mod forecast;
 mod goal;
+mod heard;
+mod measured;
 mod network;
 mod print;
 mod quality;
@@ -58,7 +60,7 @@ fn main() -> Result<()> {
         None => {}
     }
     if let (Some(dir), Some(labels)) = (&cli.recorded.series, &cli.recorded.labels) {
-        return series::evaluate(dir, labels, &cli.recorded);
+        return series::evaluate(dir, labels, &cli.recorded, cli.json.as_deref());
     }
     score::evaluate(cli.per_class, cli.seed, cli.json.as_deref())
 }

@@ -18,7 +18,12 @@ pub fn report(report: &Report) {
         reliability(&mode.reliability);
         first_minutes(&mode.first_minutes);
     }
-    baselines(report);
+    let [bare, with_pages] = &report.modes;
+    let ours = [
+        ("this, bare series", &bare.end, &bare.ever),
+        ("this, with staleness", &with_pages.end, &with_pages.ever),
+    ];
+    compared(&report.baselines, &ours);
     for mode in &report.modes {
         goals(if mode.sees_pages { "with staleness" } else { "bare series" }, &mode.goals);
     }
@@ -63,7 +68,7 @@ fn class(row: &Row) {
     );
 }
 
-fn quality(name: &str, of: &Quality) {
+pub fn quality(name: &str, of: &Quality) {
     println!(
         "{name}: precision {}, recall {}, F1 {:.3}, healthy flagged {}",
         bounded(&of.precision),
@@ -107,13 +112,15 @@ fn first_minutes(early: &Early) {
     );
 }
 
-fn baselines(report: &Report) {
+/// What several make of the same series: at the end and ever.
+pub fn compared(baselines: &[Compared], ours: &[(&str, &Quality, &Quality)]) {
     println!(
         "\n{:<38} {:>9} {:>6}   {:>7} {:>9} {:>6}",
         "on the same series", "precision", "recall", "flagged", "precision", "recall"
     );
     println!("{:<38} {:>16}   {:>24}", "", "end", "ever");
-    let line = |name: &str, end: &Quality, ever: &Quality| {
+    let theirs = baselines.iter().map(|it| (it.name.about(), &it.end, &it.ever));
+    for (name, end, ever) in theirs.chain(ours.iter().copied()) {
         println!(
             "{name:<38} {:>9} {:>6}   {:>7} {:>9} {:>6}",
             share(&end.precision),
@@ -122,31 +129,19 @@ fn baselines(report: &Report) {
             share(&ever.precision),
             share(&ever.recall)
         );
-    };
-    for it in &report.baselines {
-        line(it.name.about(), &it.end, &it.ever);
     }
-    for mode in &report.modes {
-        let name = if mode.sees_pages { "this, with staleness" } else { "this, bare series" };
-        line(name, &mode.end, &mode.ever);
+    for (name, end, ever) in ours {
+        let names = |is_better: &dyn Fn(&Compared) -> bool| {
+            let better = baselines.iter().filter(|it| is_better(it));
+            let names: Vec<_> = better.map(|it| it.name.about()).collect();
+            if names.is_empty() { "none".to_owned() } else { names.join("; ") }
+        };
+        println!(
+            "baselines that are better in both than {name}: at the end {}; ever {}",
+            names(&|it| it.end.is_better_in_both(end)),
+            names(&|it| it.ever.is_better_in_both(ever))
+        );
     }
-    for mode in &report.modes {
-        better(mode, &report.baselines);
-    }
-}
-
-fn better(mode: &Mode, baselines: &[Compared]) {
-    let names = |is_better: &dyn Fn(&Compared) -> bool| {
-        let names: Vec<_> =
-            baselines.iter().filter(|it| is_better(it)).map(|it| it.name.about()).collect();
-        if names.is_empty() { "none".to_owned() } else { names.join("; ") }
-    };
-    println!(
-        "baselines that are better in both than {}: at the end {}; ever {}",
-        if mode.sees_pages { "this with staleness" } else { "this on bare series" },
-        names(&|it| it.end.is_better_in_both(&mode.end)),
-        names(&|it| it.ever.is_better_in_both(&mode.ever))
-    );
 }
 
 fn goals(of: &str, goals: &[Goal]) {
@@ -170,7 +165,7 @@ fn share(of: &Share) -> String {
     number(of.fraction)
 }
 
-fn number(value: Option<f64>) -> String {
+pub fn number(value: Option<f64>) -> String {
     value.map_or_else(none, |value| format!("{value:.3}"))
 }
 
@@ -179,7 +174,7 @@ fn none() -> String {
 }
 
 /// A share with its bounds.
-fn bounded(of: &Share) -> String {
+pub fn bounded(of: &Share) -> String {
     let [low, high] = of.interval;
     format!("{} ({low:.3}-{high:.3})", share(of))
 }

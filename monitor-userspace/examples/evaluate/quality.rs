@@ -19,12 +19,23 @@ pub struct Quality {
 
 impl Quality {
     /// Of `[called, all]` leaks and `[called, all]` healthy series.
-    pub fn new(leaks: [u64; 2], healthy: [u64; 2]) -> Self {
+    fn new(leaks: [u64; 2], healthy: [u64; 2]) -> Self {
         let precision = Share::new(leaks[0], leaks[0] + healthy[0]);
         let recall = Share::new(leaks[0], leaks[1]);
         let (right, found) = (precision.or_zero(), recall.or_zero());
         let f1 = if right + found > 0.0 { 2.0 * right * found / (right + found) } else { 0.0 };
         Self { precision, recall, f1, healthy_flagged: Share::new(healthy[0], healthy[1]) }
+    }
+
+    /// Of series: whether each leaks, and whether it was called a leak.
+    pub fn of(series: impl Iterator<Item = (bool, bool)>) -> Self {
+        let mut counts = [[0; 2]; 2];
+        for (is_leak, is_called) in series {
+            let [called, all] = &mut counts[usize::from(is_leak)];
+            *called += u64::from(is_called);
+            *all += 1;
+        }
+        Self::new(counts[1], counts[0])
     }
 
     /// Whether both precision and recall are above another's.

@@ -125,11 +125,5 @@ fn quality<'a>(
     scored: impl Iterator<Item = &'a Scored>,
     is_called: impl Fn(&Scored) -> bool,
 ) -> Quality {
-    let mut counts = [[0; 2]; 2];
-    for it in scored {
-        let [called, all] = &mut counts[usize::from(it.class.is_leak)];
-        *called += u64::from(is_called(it));
-        *all += 1;
-    }
-    Quality::new(counts[1], counts[0])
+    Quality::of(scored.map(|it| (it.class.is_leak, is_called(it))))
 }

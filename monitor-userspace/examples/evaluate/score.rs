@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use serde::Serialize;
 
-use super::baseline::{self, Baseline, Said};
+use super::baseline::{self, Baseline, Said, Samples};
 use super::report::Report;
 use super::run::{Outcome, in_parallel, run};
 use super::synthetic::{Class, Span, classes, make};
@@ -31,11 +32,13 @@ pub fn evaluate(per_class: u64, first_seed: u64, json: Option<&Path>) -> Result<
     let early = early::judge(per_class, first_seed);
     let report = Report::of(per_class, first_seed, &scored, early);
     print::report(&report);
-    if let Some(path) = json {
-        let text = serde_json::to_string_pretty(&report).context("print the figures")?;
-        fs::write(path, text + "\n").with_context(|| format!("write {}", path.display()))?;
-    }
-    Ok(())
+    json.map_or(Ok(()), |path| write_json(&report, path))
+}
+
+/// Writes figures into a file.
+pub fn write_json(figures: &impl Serialize, path: &Path) -> Result<()> {
+    let text = serde_json::to_string_pretty(figures).context("print the figures")?;
+    fs::write(path, text + "\n").with_context(|| format!("write {}", path.display()))
 }
 
 fn score(class: Class, seed: u64) -> Scored {
@@ -49,6 +52,10 @@ fn score(class: Class, seed: u64) -> Scored {
             rate_per_min: made.rate_per_min,
         },
         outcomes: [false, true].map(|sees_pages| run(&made, seed, sees_pages)),
-        baselines: baseline::judge(&made),
+        baselines: baseline::judge(Samples {
+            values: &made.values,
+            step_s: made.step_s,
+            counts: made.counts,
+        }),
     }
 }
