@@ -31,6 +31,7 @@ pub struct Report {
 pub struct Mode {
     /// Whether it was told what of the memory is touched.
     pub sees_pages: bool,
+    /// By class, leaks first.
     pub classes: Vec<Row>,
     /// All leaks together.
     pub leaks: Row,
@@ -43,17 +44,22 @@ pub struct Mode {
     /// The same of the classes that the model was never fitted on.
     pub unfitted_end: Quality,
     pub unfitted_ever: Quality,
+    /// How often it was a leak, for what was said of it at eight moments of a series.
     pub reliability: Reliability,
     /// Of other, short series.
     pub first_minutes: Early,
+    /// What is to be reached.
     pub goals: Vec<Goal>,
 }
 
 /// What another rule made of them.
 #[derive(Serialize)]
 pub struct Compared {
+    /// Which rule.
     pub name: Baseline,
+    /// What it says at the end of the series.
     pub end: Quality,
+    /// What it said at any time.
     pub ever: Quality,
 }
 

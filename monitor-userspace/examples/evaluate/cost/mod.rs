@@ -6,10 +6,10 @@ mod world;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use monitor_userspace::engine::{CommPattern, Engine};
-use monitor_userspace::event::{Filters, Input, Privilege, StackChoice, Start};
+use monitor_userspace::event::{Filters, Input, Privilege, RuleFile, StackChoice, Start};
 use monitor_userspace::host::clock;
 use monitor_userspace::output::{FindingState, Output};
-use monitor_userspace::rule::Rules;
+use monitor_userspace::rule::{Grade, Rules};
 use serde::Serialize;
 
 use self::world::{SECOND_NS, World};
@@ -43,6 +43,8 @@ struct Cost {
     readings_ns: u64,
     /// What looks at the host and at cgroups give: rules.
     host_ns: u64,
+    /// What of these two is rules that are no growth rules: what they take less without them.
+    rules_ns: u64,
     /// Address spaces and descriptor tables that were checked.
     checks_ns: u64,
     /// Deciding what to look at, and making what is printed every 10 s.
@@ -51,16 +53,28 @@ struct Cost {
 
 pub fn cost(options: &Options) -> Result<()> {
     for &processes in &options.processes {
-        let cost = measure(processes, options.seconds)?;
+        let rules = Rules::load(&[])?;
+        let off = switched_off(&rules);
+        let mut cost = measure(processes, options.seconds, rules)?;
+        let without = measure(processes, options.seconds, Rules::load(&[off])?)?;
+        let judging_ns = |cost: &Cost| cost.readings_ns + cost.host_ns;
+        cost.rules_ns = judging_ns(&cost).saturating_sub(judging_ns(&without));
         println!("{}", serde_json::to_string(&cost).context("print the cost")?);
     }
     Ok(())
 }
 
-fn measure(processes: u32, seconds: u64) -> Result<Cost> {
+/// A file that switches off all rules that are no growth rules.
+fn switched_off(rules: &Rules) -> RuleFile {
+    let others = rules.iter().filter(|rule| rule.grade != Grade::Computed);
+    let off = others.map(|rule| format!("[[rule]]\nname = \"{}\"\nenabled = false\n", rule.name));
+    RuleFile { name: "off".to_owned(), text: off.collect() }
+}
+
+fn measure(processes: u32, seconds: u64, rules: Rules) -> Result<Cost> {
     let mut cost = Cost { processes, seconds, ..Cost::default() };
     let mut world = World::new(processes);
-    let mut run = Run::start()?;
+    let mut run = Run::start(rules)?;
     for second in 0..2 * seconds {
         let now_ns = second * SECOND_NS;
         let ticks_ns = run.apply(&[Input::Tick { now_ns }]);
@@ -107,10 +121,9 @@ struct Run {
 }
 
 impl Run {
-    fn start() -> Result<Self> {
+    fn start(rules: Rules) -> Result<Self> {
         let filters = Filters { all: true, ..Filters::default() };
         let comm = CommPattern::compile(&filters)?;
-        let rules = Rules::load(&[])?;
         let engine = Engine::start(facts(filters), comm, rules, false, &mut |_| {});
         Ok(Self { engine, findings: 0 })
     }
@@ -161,7 +174,7 @@ mod tests {
     #[test]
     fn the_engine_follows_what_happens_and_names_who_leaks() {
         let mut world = World::new(12);
-        let mut run = Run::start().unwrap();
+        let mut run = Run::start(Rules::load(&[]).unwrap()).unwrap();
         for second in 0..300 {
             let now_ns = second * SECOND_NS;
             run.apply(&[Input::Tick { now_ns }]);
@@ -186,10 +199,19 @@ mod tests {
 
     #[test]
     fn every_part_is_measured() {
-        let cost = measure(12, 60).unwrap();
+        let cost = measure(12, 60, Rules::load(&[]).unwrap()).unwrap();
         assert_eq!(cost.events, 6 * 60);
         assert!(cost.readings > 6 * 60 / 5);
         let parts = [cost.events_ns, cost.readings_ns, cost.host_ns, cost.checks_ns, cost.ticks_ns];
         assert!(parts.iter().all(|&ns| ns > 0), "{parts:?}");
+    }
+
+    #[test]
+    fn growth_is_named_without_other_rules_too() {
+        let rules = Rules::load(&[]).unwrap();
+        let without = Rules::load(&[switched_off(&rules)]).unwrap();
+        let left: Vec<_> = without.iter().filter(|rule| rule.enabled).collect();
+        assert!(!left.is_empty() && left.iter().all(|rule| rule.grade == Grade::Computed));
+        assert!(measure(12, 150, without).unwrap().findings >= 2);
     }
 }
