@@ -45,8 +45,8 @@ pub struct Measured {
 
 impl Measured {
     /// Takes a line; what is none of a process is left out.
-    pub fn take(&mut self, line: &str) {
-        let Ok(line) = serde_json::from_str::<Line>(line) else { return };
+    pub fn take(&mut self, line: &[u8]) {
+        let Ok(line) = serde_json::from_slice::<Line>(line) else { return };
         let (Some(ts), Some(pid)) = (line.ts, line.pid) else { return };
         let [first, last] = self.span.unwrap_or([ts, ts]);
         self.span = Some([first.min(ts), last.max(ts)]);
@@ -125,9 +125,9 @@ mod tests {
     fn idle_stretches_are_filled_with_what_was_read_last() {
         let mut measured = Measured::default();
         for (second, value) in [(0, 1), (5, 1), (35, 4), (40, 5)] {
-            measured.take(&line(second, &format!("\"threads\":{value}")));
+            measured.take(line(second, &format!("\"threads\":{value}")).as_bytes());
         }
-        measured.take("{\"type\":\"header\"}");
+        measured.take(b"{\"type\":\"header\"}");
         let (values, step_s) = spaced(&measured.series[&(7, "threads")]);
         assert_eq!(step_s, 5);
         assert_eq!(values, [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 4.0, 5.0]);
@@ -139,7 +139,7 @@ mod tests {
         let mut measured = Measured::default();
         for second in 0..200 {
             let fields = format!("\"rss_anon_bytes\":1000000,\"descriptors\":{}", 10 + second);
-            measured.take(&line(second * 5, &fields));
+            measured.take(line(second * 5, &fields).as_bytes());
         }
         let said = measured.judge();
         assert_eq!(said.map(|said| said.at_end), [true, true, false, false]);

@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::baseline::{Baseline, Said};
 use super::heard::{Heard, hear};
@@ -48,8 +49,9 @@ struct Label {
     class: Option<String>,
     #[serde(default)]
     rate_per_min: Option<f64>,
+    /// A time; what is none is as good as not known.
     #[serde(default)]
-    onset: Option<Timestamp>,
+    onset: Value,
 }
 
 #[derive(Clone, Copy, Deserialize, Serialize, PartialEq)]
@@ -134,7 +136,8 @@ pub fn evaluate(dir: &Path, labels: &Path, options: &Options, json: Option<&Path
 
 impl Judged {
     fn new(label: Label, heard: Heard, measured: &Measured) -> Self {
-        let from = label.onset.or_else(|| measured.first());
+        let onset = label.onset.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+        let from = onset.or_else(|| measured.first());
         let waited = heard.called_at.zip(from).map(|(at, from)| at.duration_since(from));
         let rates = label.rate_per_min.zip(heard.rate);
         let covered = label.rate_per_min.zip(heard.rate_interval);
@@ -255,11 +258,12 @@ fn judge(path: &Path, agent: &Path) -> Result<(Heard, Measured)> {
         let told = scope.spawn(move || -> std::io::Result<Measured> {
             let mut measured = Measured::default();
             let mut stdin = stdin;
-            for line in BufReader::new(lines).lines() {
-                let line = line?;
+            for line in BufReader::new(lines).split(b'\n') {
+                let mut line = line?;
                 measured.take(&line);
+                line.push(b'\n');
                 // An agent that ends early says so itself.
-                stdin = stdin.filter(|mut stdin| writeln!(stdin, "{line}").is_ok());
+                stdin = stdin.filter(|mut stdin| stdin.write_all(&line).is_ok());
             }
             Ok(measured)
         });
