@@ -22,7 +22,8 @@ pub struct Heard {
     pub called_at: Option<Timestamp>,
     /// How many were.
     pub findings: u64,
-    /// Last rate of the leak that was called.
+    /// Last rate of the finding that was the first to be called a leak: what else grows along is
+    /// counted otherwise.
     pub rate: Option<f64>,
     /// 95 % interval of that rate.
     pub rate_interval: Option<[f64; 2]>,
@@ -32,6 +33,7 @@ pub struct Heard {
 pub fn hear(findings: impl BufRead) -> Result<Heard> {
     let mut heard = Heard::default();
     let mut open: BTreeMap<String, bool> = BTreeMap::new();
+    let mut first = None;
     for line in findings.lines() {
         let finding: Value = serde_json::from_str(&line?).context("a finding")?;
         heard.is_suspected = true;
@@ -45,12 +47,14 @@ pub fn hear(findings: impl BufRead) -> Result<Heard> {
             heard.ever.push(rule);
         }
         heard.called_at = heard.called_at.or_else(|| finding["ts"].as_str()?.parse().ok());
-        heard.rate = finding["rate_per_min"].as_f64();
-        let edge = |at: usize| finding["rate_interval"][at].as_f64();
-        heard.rate_interval = edge(0).zip(edge(1)).map(|(low, high)| [low, high]);
+        let id = finding["id"].as_str().unwrap_or_default().to_owned();
+        if first.get_or_insert_with(|| id.clone()) == &id {
+            heard.rate = finding["rate_per_min"].as_f64();
+            let edge = |at: usize| finding["rate_interval"][at].as_f64();
+            heard.rate_interval = edge(0).zip(edge(1)).map(|(low, high)| [low, high]);
+        }
         // What ends with its process keeps its verdict.
         let has_stopped = finding["state"] == "resolved" && finding["verdict"] == "stopped";
-        let id = finding["id"].as_str().unwrap_or_default().to_owned();
         open.insert(id, !has_stopped);
     }
     heard.findings = open.len() as u64;
@@ -73,8 +77,9 @@ mod tests {
     #[test]
     fn what_stopped_is_over_and_what_ended_with_its_process_is_not() {
         let open = line("open", "medium", "leak", "a");
-        let heard = hear(open.as_bytes()).unwrap();
-        assert!(heard.at_end && heard.findings == 1 && heard.rate_interval == Some([4.0, 6.0]));
+        let other = open.replace("\"a\"", "\"b\"").replace("[4.0,6.0]", "[1.0,2.0]");
+        let heard = hear((open.clone() + &other).as_bytes()).unwrap();
+        assert!(heard.at_end && heard.findings == 2 && heard.rate_interval == Some([4.0, 6.0]));
         let stopped = open.clone() + &line("resolved", "medium", "stopped", "a");
         let heard = hear(stopped.as_bytes()).unwrap();
         assert!(!heard.at_end && heard.ever == ["heap_growth"]);
