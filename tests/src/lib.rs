@@ -21,6 +21,7 @@ pub mod require;
 pub mod run;
 pub mod schema;
 pub mod servers;
+pub mod snippet;
 pub mod strace;
 pub mod workload;
 

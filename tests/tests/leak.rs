@@ -1,4 +1,5 @@
-//! Among programs that all look busy, the one that leaks is found, and only that one.
+//! Among programs that all look busy, the one that leaks is found, and only that one; and meanwhile the
+//! README's script for CI fails one build and lets another pass.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use memwatch_tests::agent::{self, Agent};
 use memwatch_tests::schema::Schema;
+use memwatch_tests::snippet::Snippet;
 use memwatch_tests::workload::{self, Program};
 use memwatch_tests::{require, wait_until};
 use serde_json::Value;
@@ -20,6 +22,9 @@ const FOUND_WITHIN: Duration = Duration::from_mins(5);
 const RESOLVED_WITHIN: Duration = Duration::from_secs(30);
 /// Long enough for the one that fills up to have stopped, and to be judged after that.
 const WATCHED_AT_LEAST: Duration = Duration::from_secs(150);
+
+/// How long the README's script may take: it watches for three minutes.
+const SCRIPT_WITHIN: Duration = Duration::from_mins(5);
 
 /// A worker and the file into which it writes how much it holds.
 struct Worker {
@@ -75,6 +80,9 @@ fn the_one_that_leaks_is_found_alone_and_resolved_when_it_ends() {
         recording.as_os_str(),
     ]);
     let started = Instant::now();
+    // They watch for longer than all else here takes: started first.
+    let scripts = ["leak", "churn"]
+        .map(|mode| Snippet::start(&workload::compile("worker"), &format!("{mode} progress")));
     let mut leaker = Worker::start(dir.path(), "worker", "leak");
     let healthy = [
         Worker::start(dir.path(), "worker", "churn"),
@@ -117,6 +125,17 @@ fn the_one_that_leaks_is_found_alone_and_resolved_when_it_ends() {
 
     let replayed = agent::run(["--json".as_ref(), "--replay".as_ref(), recording.as_os_str()]);
     assert_eq!(essence(&replayed.lines), essence(&run.lines), "replayed (left), live (right)");
+
+    assert_scripts(scripts);
+}
+
+/// Panics unless the leaking server failed its build and the healthy one did not.
+fn assert_scripts(scripts: [Snippet; 2]) {
+    let [leaking, healthy] = scripts.map(|script| script.finish(SCRIPT_WITHIN));
+    assert_eq!(leaking.0, Some(3), "a server that leaks passed: {}", leaking.1);
+    assert_eq!(healthy.0, Some(0), "a healthy server failed: {}", healthy.1);
+    let told = leaking.1.lines().filter(|line| line.contains("_growth"));
+    eprintln!("{}", told.collect::<Vec<_>>().join("\n"));
 }
 
 /// Panics unless there is one finding for the leaker and none for the others. What other

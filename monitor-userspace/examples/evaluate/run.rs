@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use monitor_userspace::detect::{Growth, GrowthTracker, LookAtPages, Observation, Phase};
 use monitor_userspace::series::SeriesSpec;
 
+use super::forecast::{Answer, Question};
 use super::synthetic::Made;
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -45,18 +46,30 @@ pub struct Outcome {
     pub last: Option<Growth>,
     /// Probability and truth at some moments at which growth was weighed.
     pub looks: Vec<(f64, bool)>,
+    /// When its limit was said to be reached, if it was open when that was asked.
+    pub forecast: Option<Answer>,
 }
 
 /// Runs one series to its end. `sees_pages` adds what is touched, for what grows.
 pub fn run(made: &Made, seed: u64, sees_pages: bool) -> Outcome {
     let mut tracker = tracker(made, seed);
-    let mut outcome =
-        Outcome { called: None, suspected: None, calls: 0, last: None, looks: Vec::new() };
+    let mut outcome = Outcome {
+        called: None,
+        suspected: None,
+        calls: 0,
+        last: None,
+        looks: Vec::new(),
+        forecast: None,
+    };
+    let question = Question::of(made);
     let mut was_leak = false;
     let look_every = (made.values.len() / LOOKS).max(1);
     for (step, (&value, &load)) in made.values.iter().zip(&made.loads).enumerate() {
         if made.restarts.contains(&step) {
             tracker = self::tracker(made, seed);
+        }
+        if let Some(question) = question.filter(|question| question.step == step) {
+            outcome.forecast = open(&tracker).and_then(|growth| question.answer(&growth));
         }
         if sees_pages && step % LOOK_EVERY == 0 && tracker.is_weighing() {
             look(&mut tracker, made, step);
@@ -70,10 +83,7 @@ pub fn run(made: &Made, seed: u64, sees_pages: bool) -> Outcome {
         if !matches!(observed, Observation::Judged { transition: Some(_), .. }) {
             continue;
         }
-        let open = match tracker.phase() {
-            Phase::Open(growth) => Some(growth),
-            Phase::Quiet | Phase::Stopped { .. } => None,
-        };
+        let open = open(&tracker);
         if open.is_some() {
             outcome.suspected.get_or_insert(step);
         }
@@ -84,11 +94,16 @@ pub fn run(made: &Made, seed: u64, sees_pages: bool) -> Outcome {
         }
         was_leak = is_leak;
     }
-    outcome.last = match tracker.phase() {
+    outcome.last = open(&tracker);
+    outcome
+}
+
+/// The finding that is open.
+const fn open(tracker: &GrowthTracker) -> Option<Growth> {
+    match tracker.phase() {
         Phase::Open(growth) => Some(growth),
         Phase::Quiet | Phase::Stopped { .. } => None,
-    };
-    outcome
+    }
 }
 
 /// Looks at what is touched, as the agent does of suspects.

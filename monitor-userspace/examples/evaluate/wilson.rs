@@ -12,3 +12,16 @@ pub fn wilson(part: u64, whole: u64) -> [f64; 2] {
     let scale = 1.0 + z * z / n;
     [((middle - half) / scale).max(0.0), ((middle + half) / scale).min(1.0)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_of_a_small_example_and_of_none() {
+        // Newcombe 1998: 15 of 148.
+        let [low, high] = wilson(15, 148);
+        assert!((low - 0.0624).abs() < 5e-5 && (high - 0.1605).abs() < 5e-5, "{low} {high}");
+        assert!(wilson(0, 0)[1] > 0.999);
+    }
+}

@@ -18,6 +18,7 @@ mod compile;
 mod deep;
 mod drain;
 mod engine;
+mod judge;
 pub(crate) mod load;
 mod pairs;
 mod report;
@@ -42,7 +43,8 @@ pub(crate) struct Options {
     /// Rounds of syscalls and seed (default: 5); pairs of compile and servers (default: 15)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     runs: Option<u32>,
-    /// How long each load is watched (default: drain 60, engine 10, scale 15, servers 3)
+    /// How long each load is watched (default: drain 60, engine 10, judge 300, scale 15,
+    /// servers 3)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: Option<u32>,
     /// An agent that is built already
@@ -64,6 +66,8 @@ enum What {
     Drain,
     /// Events a second in a replay (1 minute)
     Engine,
+    /// What judging takes of a core by processes, half of them changing every second (1 minute)
+    Judge,
     /// The agent's memory and CPU by processes, mappings and descriptors (6 minutes)
     Scale,
     /// How much longer a build takes (3 minutes)
@@ -80,6 +84,7 @@ impl What {
             Self::Syscalls => "syscalls",
             Self::Drain => "drain",
             Self::Engine => "engine",
+            Self::Judge => "judge",
             Self::Scale => "scale",
             Self::Compile => "compile",
             Self::Servers => "servers",
@@ -117,6 +122,7 @@ fn measure(options: &Options, program: &Path, dir: &Path) -> Result<Vec<Table>> 
         }
         What::Drain => vec![drain::run(program, dir, f64::from(seconds(60)))?],
         What::Engine => vec![engine::run(program, dir, f64::from(seconds(10)))?],
+        What::Judge => judge::run(seconds(300))?,
         What::Scale => scale::run(program, dir, f64::from(seconds(15)))?,
         What::Compile => vec![compile::run(program, dir, runs(PAIRS))?],
         What::Servers => vec![servers::run(program, dir, runs(PAIRS), seconds(3))?],

@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use super::agent::{Agent, Events};
 use super::stats::{interval_of_mean, median};
+use super::table::met;
 
 /// What a load may cost, and the upper end of its interval, in percent.
 const BUDGET_PERCENT: f64 = 1.0;
@@ -81,7 +82,7 @@ impl Pairs {
             format!("{middle:.2} %"),
             format!("{low:.2} to {high:.2} %"),
             format!("≤ {BUDGET_PERCENT} %, upper ≤ {BUDGET_UPPER_PERCENT} %"),
-            if is_met { "yes" } else { "**no**" }.to_owned(),
+            met(is_met),
         ]
     }
 

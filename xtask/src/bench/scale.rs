@@ -12,7 +12,7 @@ use super::agent::{Agent, Events};
 use super::load::{DESCRIPTORS_EACH, Load};
 use super::stats::slope;
 use super::sysctl::Sysctl;
-use super::table::Table;
+use super::table::{Table, met};
 
 const PROCESSES: &str = "processes";
 const MAPPINGS: &str = "mappings";
@@ -125,7 +125,6 @@ fn budgets(points: &[Point], idle: &Point) -> Table {
     let no_budget = |what: &str, figure: f64| {
         vec![what.to_owned(), bytes(figure), String::new(), String::new()]
     };
-    let met = |is_met: bool| if is_met { "yes" } else { "**no**" }.to_owned();
     let mut rows = vec![no_budget("one more process", of(PROCESSES))];
     let mapping = of(MAPPINGS);
     rows.push(vec![

@@ -34,6 +34,11 @@ impl fmt::Display for Table {
     }
 }
 
+/// Whether a budget is met, as a cell.
+pub(super) fn met(is_met: bool) -> String {
+    if is_met { "yes" } else { "**no**" }.to_owned()
+}
+
 /// All tables of a measurement, as they are printed.
 pub(super) fn text_of(tables: &[Table]) -> String {
     tables.iter().map(Table::to_string).collect::<Vec<_>>().join("\n")

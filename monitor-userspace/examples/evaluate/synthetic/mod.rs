@@ -63,19 +63,22 @@ pub fn classes() -> Vec<Class> {
 }
 
 /// A series with its truth.
+#[derive(Default)]
 pub struct Made {
     /// Seconds between samples.
     pub step_s: u64,
     /// Bytes, or objects.
     pub values: Vec<f64>,
+    /// The same without noise and what lies above the floor for a while: what a limit is about.
+    pub held: Vec<f64>,
     /// Load of each step, CPU ms.
     pub loads: Vec<f64>,
     /// What explains the growth from this step on, until the next entry.
     pub truth: Vec<(usize, Hypothesis)>,
     /// Share of the memory that is touched within a minute, of each sixth step.
-    touched: Vec<f64>,
+    pub touched: Vec<f64>,
     /// How much of that is touched within a quarter of a minute, and within seconds.
-    touched_sooner: [f64; 2],
+    pub touched_sooner: [f64; 2],
     /// First step of the leak.
     pub onset: Option<usize>,
     /// Rate of the leak at its end, a minute; where it has one.
@@ -198,9 +201,11 @@ fn finish(class: Class, mut draft: Draft) -> Made {
         values.push(if draft.counts { value.round() } else { (value / 4096.0).floor() * 4096.0 });
     }
     let per_min = 60.0 / draft.step_s as f64;
+    let held = draft.values.iter().map(|value| value * draft.level).collect();
     Made {
         step_s: draft.step_s,
         values,
+        held,
         loads: draft.loads,
         truth: draft.truth,
         touched,
