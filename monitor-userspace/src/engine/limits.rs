@@ -1,7 +1,7 @@
 //! Which limits growth runs into.
 
 use super::Engine;
-use crate::{inventory::Process, rule::Signal};
+use crate::{inventory::Process, output::LimitUse, rule::Signal};
 
 /// A limit on the way of a signal, in its unit.
 #[derive(Clone, Debug)]
@@ -15,6 +15,11 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// As it is printed.
+    pub(super) fn told(&self) -> LimitUse {
+        LimitUse { limit: self.name.clone(), limit_value: self.value, used: self.held }
+    }
+
     fn new(name: impl Into<String>, value: u64, held: u64) -> Self {
         Self { name: name.into(), value: value as f64, held: held as f64 }
     }
