@@ -15,8 +15,8 @@ use super::{Refusal, exported::Past};
 use crate::{
     agent::Outcome,
     detect::LookAtPages,
-    engine::{Subject, growth_finding, state_of, viewed},
-    event::{ProcessId, TICK_NS},
+    engine::{Limit, Subject, growth_finding, state_of, viewed},
+    event::{ProcLimits, ProcessId, TICK_NS},
     output::{
         Connections, Finding, FindingState, FindingVerdict, Line, Severity, Snapshot, View,
         WallClock, start_time,
@@ -63,6 +63,10 @@ struct Given {
     children: Option<u64>,
     zombies: Option<u64>,
     cpu_percent: Option<f64>,
+    virtual_bytes: Option<u64>,
+    thp_bytes: Option<u64>,
+    mappings: Option<u32>,
+    limits: Option<ProcLimits>,
     access: Option<GivenAccess>,
     r#final: bool,
 }
@@ -232,7 +236,11 @@ impl Judge {
 impl Known {
     fn finding(&self, id: ProcessId, at_ns: u64, report: &Report, state: FindingState) -> Finding {
         let subject = Subject { id, comm: &self.comm, component: self.component.clone() };
-        growth_finding(&subject, CLOCK, at_ns, report, state, Vec::new())
+        let Snapshot { limits, descriptors, virtual_bytes, .. } = &self.last;
+        let own = limits
+            .as_ref()
+            .and_then(|limits| Limit::own(report.rated, limits, *descriptors, *virtual_bytes));
+        growth_finding(&subject, CLOCK, at_ns, report, state, own.into_iter().collect())
     }
 }
 
@@ -249,6 +257,10 @@ fn snapshot(given: &Given, known: &Known, id: ProcessId, at_ns: u64) -> Snapshot
         rss_anon_bytes: given.rss_anon_bytes,
         swap_bytes: given.swap_bytes,
         lazyfree_bytes: given.lazyfree_bytes,
+        thp_bytes: given.thp_bytes,
+        virtual_bytes: given.virtual_bytes,
+        mappings: given.mappings,
+        limits: given.limits,
         heap_bytes: given.heap_bytes,
         anon_mapped_bytes: given.anon_mapped_bytes,
         shared_mapped_bytes: given.shared_mapped_bytes,

@@ -102,3 +102,17 @@ fn what_is_flat_or_of_another_type_says_nothing() {
     lines.push(r#"{"type":"stats","ts":"2026-01-17T10:30:00Z"}"#.to_owned());
     assert!(judged(&lines).is_empty());
 }
+
+#[test]
+fn a_limit_in_the_lines_is_forecast_and_makes_a_leak_worse() {
+    let last = |end: &str| {
+        let limited = |at: u64| line(at * 10, "descriptors", 5 + at / 3).replace('}', end);
+        judged(&(0..400).map(limited).collect::<Vec<_>>()).pop().unwrap()
+    };
+    let free = last("}");
+    assert_eq!((&free["severity"], &free["forecast"]), (&"medium".into(), &().into()), "{free}");
+    // 138 are open, two come a minute.
+    let near = last(r#","limits":{"open_files":200}}"#);
+    assert_eq!(near["severity"], "critical", "{near}");
+    assert_eq!(near["forecast"]["limit"], "RLIMIT_NOFILE", "{near}");
+}

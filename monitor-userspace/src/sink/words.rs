@@ -189,6 +189,15 @@ pub(super) fn scope(filters: &Filters) -> String {
     format!("{}{children}", parts.join(", "))
 }
 
+/// Letters of a container's id that tell it from all others, as container tools show it.
+const SHORT_ID: usize = 12;
+
+/// The name of a group; of a container's id the beginning.
+pub(super) fn short_group(name: &str) -> String {
+    let is_id = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    escape(if is_id { name.get(..SHORT_ID).unwrap_or(name) } else { name })
+}
+
 /// A name that fits its column.
 pub(super) fn short_name(comm: &str) -> String {
     let name = escape(comm);
@@ -215,6 +224,16 @@ mod tests {
         finding.forecast = None;
         finding.rival = None;
         assert!(finding_line(&finding).ends_with("Z; a leak at 97 %"));
+    }
+
+    #[test]
+    fn a_containers_id_is_cut_and_nothing_else() {
+        assert_eq!(short_group(&"0a".repeat(32)), "0a0a0a0a0a0a");
+        assert_eq!(short_group("api.service"), "api.service");
+        assert_eq!(
+            short_group(&"no id of a container".repeat(4)),
+            "no id of a container".repeat(4)
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ const MUCH_PAGE_TABLES: f64 = 0.02;
 /// Threads that do next to nothing: so many in a process that uses less than so much of a core.
 const MANY_THREADS: u32 = 64;
 const IDLE_CPU: f64 = 1.0;
-/// Huge pages worth a word, in bytes, where less than so much of the memory is used within seconds.
+/// Huge pages worth a word, in bytes, where less than so much of the memory was used in a look.
 const MUCH_HUGE_BYTES: u64 = 256 << 20;
 const LITTLE_USED: f64 = 0.5;
 /// Timers of one process that are many.
@@ -147,7 +147,7 @@ fn huge_pages(view: &View, it: &Snapshot) -> Found {
     let mut evidence = of_this.flat_map(|finding| &finding.evidence);
     let used = evidence.find(|evidence| evidence.name == "touched_share")?.value;
     let text = format!(
-        "huge pages hold most of its memory and {:.0} % of it was used within seconds: try it without \
+        "huge pages hold most of its memory and {:.0} % of it was used while it was looked at: try it without \
          them (transparent_hugepage=madvise, or prctl PR_SET_THP_DISABLE)",
         used * 100.0
     );

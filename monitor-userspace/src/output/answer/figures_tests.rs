@@ -72,7 +72,7 @@ fn huge_pages_are_waste_only_where_it_was_seen_that_they_are_not_used() {
         |value| Evidence { name: "touched_share".into(), value, says: "use", text: String::new() };
     finding.evidence = vec![evidence(0.1)];
     view.findings = vec![finding];
-    assert!(only(&view).contains("10 % of it was used within seconds"));
+    assert!(only(&view).contains("10 % of it was used while it was looked at"));
     view.findings[0].evidence = vec![evidence(0.9)];
     assert_eq!(advice(&view), []);
 }

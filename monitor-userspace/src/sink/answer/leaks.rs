@@ -69,7 +69,7 @@ fn suspicion(finding: &Finding, paint: Paint) -> String {
 
 fn growth(finding: &Finding, paint: Paint) -> String {
     let group = finding.component.as_deref().filter(|_| finding.pid.is_some());
-    let group = group.map_or(String::new(), |group| format!(" of {}", escape(group)));
+    let group = group.map_or(String::new(), |group| format!(" of {}", words::short_group(group)));
     let mut text = format!(
         "\n{} {} {}{group}  {}\n    {} since {}\n",
         tag(finding.severity, paint),

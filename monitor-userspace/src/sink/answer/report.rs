@@ -125,7 +125,7 @@ fn top(answer: &Report<'_>, paint: Paint, text: &mut String) {
             byte_text(process.memory * crate::output::answer::MB),
             maybe(process.descriptors),
             maybe(process.threads.map(u64::from)),
-            escape(process.component.unwrap_or_default()),
+            words::short_group(process.component.unwrap_or_default()),
         );
         let _ = writeln!(text, "{}", row.trim_end());
     }
