@@ -3,10 +3,14 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::{command::LeakRules, output::Severity, plan};
+use crate::{
+    command::{LeakRules, Look},
+    output::Severity,
+    plan,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +22,8 @@ Examples:
                                                  instruction; exit 3 if it leaks
   memwatch-ebpf --all --record run.mwr           keep everything the judgement was made of
   memwatch-ebpf --replay run.mwr                 judge it again, as any user, anywhere
+  memwatch-ebpf leaks --all                      watch for three minutes, then say who leaks
+  memwatch-ebpf explain --replay run.mwr         what speaks for the finding in it, and against
 
 Exit status:
   0 fine   1 failure   2 usage   3 findings at or above --fail-on   4 no privilege
@@ -37,21 +43,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub action: Option<Action>,
 
-    /// Watch every process of the host.
-    #[arg(long, conflicts_with_all = ["pid", "comm"])]
-    pub all: bool,
-
-    /// Watch these processes.
-    #[arg(long, short, value_name = "PID", value_delimiter = ',')]
-    pub pid: Vec<u32>,
-
-    /// Watch processes whose name matches this regular expression.
-    #[arg(long, value_name = "REGEX")]
-    pub comm: Option<String>,
-
-    /// Watch the children of watched processes too.
-    #[arg(long)]
-    pub follow: bool,
+    /// Whom to watch.
+    #[command(flatten)]
+    pub scope: Scope,
 
     /// One JSON object a line on standard output: events, snapshots, findings.
     #[arg(long, conflicts_with = "plain")]
@@ -144,6 +138,26 @@ pub struct Cli {
     pub argv: Vec<String>,
 }
 
+/// Whom to watch.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Scope {
+    /// Watch every process of the host.
+    #[arg(long, conflicts_with_all = ["pid", "comm"])]
+    pub all: bool,
+
+    /// Watch these processes.
+    #[arg(long, short, value_name = "PID", value_delimiter = ',')]
+    pub pid: Vec<u32>,
+
+    /// Watch processes whose name matches this regular expression.
+    #[arg(long, value_name = "REGEX")]
+    pub comm: Option<String>,
+
+    /// Watch the children of watched processes too.
+    #[arg(long)]
+    pub follow: bool,
+}
+
 /// What to do instead of watching.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Action {
@@ -154,13 +168,26 @@ pub enum Action {
     },
     /// List the rules, or what their conditions may use, or check a file of rules.
     LeakRules(LeakRules),
-    /// Judge exported snapshots offline and print findings, one JSON object a line.
+    /// Watch for a while and print findings as they come. Exported snapshots are judged offline, and
+    /// what is found there is printed as one JSON object a line.
     #[command(name = "leak-check")]
-    LeakCheck {
-        /// Lines as --json prints them; of a snapshot only ts, pid, start_time, comm and one measure
-        /// are needed. `-` reads standard input.
-        #[arg(long, value_name = "FILE")]
-        from: PathBuf,
+    LeakCheck(Look),
+    /// Say what grows without end: how fast, how sure that is, and when it will hurt.
+    Leaks(Look),
+    /// Say what grew and what shrank, process by process, whether or not that means anything.
+    Trends(Look),
+    /// Sum the time watched up on one page.
+    Report(Look),
+    /// Say what to change, each with the finding or the figure that speaks for it.
+    Optimize(Look),
+    /// Say what speaks for a finding and against, what would decide, and what to run next.
+    Explain {
+        /// Its id, or what it begins with; may be left out where there is one finding.
+        #[arg(value_name = "FINDING")]
+        finding: Option<String>,
+        /// Where to look.
+        #[command(flatten)]
+        look: Look,
     },
     /// Print the JSON Schema of a line of --json.
     Schema,
@@ -224,7 +251,7 @@ fn probe_names() -> clap::builder::PossibleValuesParser {
     plan::probe_names().into()
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("{text:?} is no time above zero: write 500ms, 30s, 5m or 2h");
     let (number, unit) = split(text);
     let Ok(number) = number.parse::<f64>() else { return Err(wrong()) };

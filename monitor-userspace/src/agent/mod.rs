@@ -82,7 +82,7 @@ impl Run {
         let recorder = self.record.as_ref().map(open_recording).transpose()?;
         let hurry = queue.hurry();
         let mut outlet = Outlet::new(self.form, queue);
-        let wants_events = outlet.wants_events();
+        let wants_events = outlet.form().wants_events();
         let mut say = |output: Output<'_>| outlet.take(&output);
         let engine =
             Engine::start(self.start.clone(), self.comm, self.rules, wants_events, &mut say);

@@ -3,7 +3,7 @@
 use crate::{
     event::Family,
     output::Output,
-    sink::{Json, Live, Plain, Queue, Sink},
+    sink::{Findings, Json, Live, Paint, Plain, Queue, Silent, Sink},
 };
 
 /// Which events are printed.
@@ -21,18 +21,27 @@ pub enum Form {
     Live {
         /// Rows of the terminal.
         rows: usize,
-        /// Whether colours are welcome.
-        has_colour: bool,
+        /// Colours.
+        paint: Paint,
     },
+    /// Findings as they come, and nothing else.
+    Findings {
+        /// Whether as JSON.
+        as_json: bool,
+    },
+    /// Nothing: the view at the end is what is wanted.
+    View,
 }
 
 impl Form {
     /// The sink of this form.
-    pub fn sink(self) -> Box<dyn Sink> {
+    pub fn sink(&self) -> Box<dyn Sink> {
         match self {
-            Self::Json(events) => Box::new(Json::new(events.0)),
+            Self::Json(events) => Box::new(Json::new(events.0.clone())),
             Self::Plain => Box::new(Plain),
-            Self::Live { rows, has_colour } => Box::new(Live::new(rows, has_colour)),
+            Self::Live { rows, paint } => Box::new(Live::new(*rows, *paint)),
+            Self::Findings { as_json } => Box::new(Findings::new(*as_json)),
+            Self::View => Box::new(Silent),
         }
     }
 
@@ -43,7 +52,12 @@ impl Form {
 
     /// Whether the output is JSON.
     pub fn is_json(&self) -> bool {
-        matches!(self, Self::Json(_))
+        matches!(self, Self::Json(_) | Self::Findings { as_json: true })
+    }
+
+    /// Whether the view at the end is wanted.
+    pub fn wants_view(&self) -> bool {
+        matches!(self, Self::View)
     }
 }
 
@@ -56,26 +70,18 @@ pub struct Outlet {
     queue: Queue,
     text: Vec<u8>,
     holds_events: bool,
-    wants_events: bool,
-    is_json: bool,
+    form: Form,
 }
 
 impl Outlet {
     /// Output of this form into this queue.
     pub fn new(form: Form, queue: Queue) -> Self {
-        let (wants_events, is_json) = (form.wants_events(), form.is_json());
-        let sink = form.sink();
-        Self { sink, queue, text: Vec::new(), holds_events: false, wants_events, is_json }
+        Self { sink: form.sink(), queue, text: Vec::new(), holds_events: false, form }
     }
 
-    /// Whether events are printed at all.
-    pub fn wants_events(&self) -> bool {
-        self.wants_events
-    }
-
-    /// Whether the output is JSON.
-    pub fn is_json(&self) -> bool {
-        self.is_json
+    /// What the output looks like.
+    pub fn form(&self) -> &Form {
+        &self.form
     }
 
     /// Takes one output.
@@ -118,6 +124,6 @@ impl Outlet {
 
 impl std::fmt::Debug for Outlet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Outlet").field("wants_events", &self.wants_events).finish_non_exhaustive()
+        f.debug_struct("Outlet").field("form", &self.form).finish_non_exhaustive()
     }
 }

@@ -273,8 +273,9 @@ impl Pump {
         let outcome = Outcome {
             worst: self.engine.worst_severity(),
             command_status: self.engine.command_status(),
+            view: self.outlet.form().wants_view().then(|| Box::new(self.engine.view())),
         };
-        if let Some(line) = outcome.exit_line(fail_on).filter(|_| self.outlet.is_json()) {
+        if let Some(line) = outcome.exit_line(fail_on).filter(|_| self.outlet.form().is_json()) {
             self.outlet.line(&line);
         }
         self.outlet.flush();

@@ -11,14 +11,21 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::Refusal;
+use super::{Refusal, exported::Past};
 use crate::{
+    agent::Outcome,
     detect::LookAtPages,
-    engine::{Subject, growth_finding, state_of},
-    event::{ProcessId, TICK_NS},
-    output::{FindingState, FindingVerdict, Line, Severity, WallClock},
+    engine::{Limit, Subject, growth_finding, state_of, viewed},
+    event::{ProcLimits, ProcessId, TICK_NS},
+    output::{
+        Connections, Finding, FindingState, FindingVerdict, Line, Severity, Snapshot, View,
+        WallClock, start_time,
+    },
     rule::{Change, Growths, Quanta, Report, Sample, Signal, Values},
 };
+
+/// Times of lines count from 1970.
+pub(super) const CLOCK: WallClock = WallClock::UNIX;
 
 /// The steps in which memory moves where the lines do not say how many CPUs there were.
 const QUANTA: Quanta = Quanta { mapped: 4096.0, resident: 524_288.0 };
@@ -56,6 +63,10 @@ struct Given {
     children: Option<u64>,
     zombies: Option<u64>,
     cpu_percent: Option<f64>,
+    virtual_bytes: Option<u64>,
+    thp_bytes: Option<u64>,
+    mappings: Option<u32>,
+    limits: Option<ProcLimits>,
     access: Option<GivenAccess>,
     r#final: bool,
 }
@@ -82,18 +93,43 @@ struct Known {
     looked_at: Option<jiff::Timestamp>,
     comm: String,
     component: Option<String>,
+    last: Snapshot,
 }
 
 /// Judges the lines of `from` (`-` for standard input); the exit status.
-pub(super) fn leak_check(from: &Path, fail_on: Option<Severity>) -> Result<u8> {
+pub(super) fn leak_check(from: &Path, out: impl Write, fail_on: Option<Severity>) -> Result<u8> {
+    let mut out = BufWriter::new(out);
+    let mut judge = Judge::default();
+    judge.read(from, &mut |finding| print(finding, &mut out))?;
+    out.flush().context("write the findings")?;
+    let reached = fail_on.is_some_and(|least| judge.worst >= Some(least));
+    Ok(if reached { 3 } else { 0 })
+}
+
+/// What the lines of `from` show, for the commands that answer from that.
+pub(super) fn view_of(from: &Path) -> Result<Outcome> {
+    let mut judge = Judge::default();
+    judge.read(from, &mut |_| Ok(()))?;
+    let worst = judge.worst;
+    Ok(Outcome { worst, command_status: None, view: Some(Box::new(judge.view())) })
+}
+
+fn print(finding: &Finding, out: &mut impl Write) -> Result<()> {
+    let line = serde_json::to_string(&Line::Finding(finding)).context("make JSON of a finding")?;
+    writeln!(out, "{line}").context("print a finding")
+}
+
+/// Hears of findings.
+type Tell<'a> = &'a mut dyn FnMut(&Finding) -> Result<()>;
+
+/// Goes through the lines of a file.
+fn each_line(from: &Path, take: &mut dyn FnMut(&Given) -> Result<()>) -> Result<()> {
     let input: Box<dyn BufRead> = if from.as_os_str() == "-" {
         Box::new(io::stdin().lock())
     } else {
         let file = File::open(from).with_context(|| format!("open {}", from.display()))?;
         Box::new(BufReader::with_capacity(1 << 20, file))
     };
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut judge = Judge::default();
     for (number, line) in input.lines().enumerate() {
         let place = || format!("{}:{}", from.display(), number + 1);
         let line = line.with_context(|| format!("read {}", place()))?;
@@ -104,25 +140,28 @@ pub(super) fn leak_check(from: &Path, fail_on: Option<Severity>) -> Result<u8> {
             let message = format!("{}: not a line of --json: {error}", place());
             Refusal::new(Refusal::USAGE, message)
         })?;
-        judge.take(&given, &mut out)?;
+        take(&given)?;
     }
-    out.flush().context("write the findings")?;
-    if judge.processes.is_empty() && judge.ended == 0 {
-        tracing::warn!("{}: no snapshots in it", from.display());
-    }
-    let reached = fail_on.is_some_and(|least| judge.worst >= Some(least));
-    Ok(if reached { 3 } else { 0 })
+    Ok(())
 }
 
 #[derive(Default)]
 struct Judge {
     processes: HashMap<ProcessId, Known>,
-    ended: u64,
+    past: Past,
     worst: Option<Severity>,
 }
 
 impl Judge {
-    fn take(&mut self, given: &Given, out: &mut impl Write) -> Result<()> {
+    fn read(&mut self, from: &Path, tell: Tell<'_>) -> Result<()> {
+        each_line(from, &mut |given| self.take(given, tell))?;
+        if self.processes.is_empty() && self.past.is_empty() {
+            tracing::warn!("{}: no snapshots in it", from.display());
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, given: &Given, tell: Tell<'_>) -> Result<()> {
         let is_snapshot = given.r#type.as_deref().is_none_or(|kind| kind == "snapshot");
         let (Some(ts), Some(pid), Some(comm)) = (given.ts, given.pid, &given.comm) else {
             return Ok(());
@@ -138,49 +177,104 @@ impl Judge {
             looked_at: None,
             comm: comm.clone(),
             component: None,
+            last: Snapshot::default(),
         });
         known.comm.clone_from(comm);
         known.component.clone_from(&given.component);
+        let load = given.cpu_percent.unwrap_or(0.0);
+        known.last = snapshot(given, known, id, at_ns);
+        self.past.look(at_ns);
         if given.r#final {
-            let open: Vec<Report> = known.growths.open().collect();
-            for report in open {
-                self.print(id, at_ns, None, &report, out)?;
-            }
-            self.processes.remove(&id);
-            self.ended += 1;
-            return Ok(());
+            return self.end(id, at_ns, tell);
         }
         known.look(given.access.as_ref());
-        let load = given.cpu_percent.unwrap_or(0.0);
         for (change, report) in
             known.growths.observe(&Sample { at_ns, load, values: values(given) })
         {
-            self.print(id, at_ns, Some(change), &report, out)?;
+            let mut finding = known.finding(id, at_ns, &report, state_of(change));
+            if change == Change::Ended {
+                finding.verdict = FindingVerdict::Stopped;
+            }
+            self.worst = self.worst.max(Some(finding.severity));
+            tell(&finding)?;
+            if change == Change::Ended {
+                self.past.resolved(finding);
+            }
         }
         Ok(())
     }
 
-    /// Prints a finding after a `change`; `None` when its process has ended.
-    fn print(
-        &mut self,
-        id: ProcessId,
-        at_ns: u64,
-        change: Option<Change>,
-        report: &Report,
-        out: &mut impl Write,
-    ) -> Result<()> {
-        let Some(known) = self.processes.get(&id) else { return Ok(()) };
-        let state = change.map_or(FindingState::Resolved, state_of);
-        let subject = Subject { id, comm: &known.comm, component: known.component.clone() };
-        let clock = WallClock::new(0);
-        let mut finding = growth_finding(&subject, clock, at_ns, report, state, Vec::new());
-        // What ends with its process is called what it was.
-        if change == Some(Change::Ended) {
-            finding.verdict = FindingVerdict::Stopped;
+    /// Ends what is open of a process; it is called what it was.
+    fn end(&mut self, id: ProcessId, at_ns: u64, tell: Tell<'_>) -> Result<()> {
+        let Some(known) = self.processes.remove(&id) else { return Ok(()) };
+        let over = |report| known.finding(id, at_ns, &report, FindingState::Resolved);
+        let findings: Vec<Finding> = known.growths.open().map(over).collect();
+        for finding in &findings {
+            self.worst = self.worst.max(Some(finding.severity));
+            tell(finding)?;
         }
-        self.worst = self.worst.max(Some(finding.severity));
-        serde_json::to_writer(&mut *out, &Line::Finding(&finding)).context("print a finding")?;
-        writeln!(out).context("print a finding")
+        let viewed = viewed(known.last, &known.growths.drifts());
+        self.past.ended(at_ns, viewed, findings);
+        Ok(())
+    }
+
+    /// All that was seen, at the time of the last line.
+    fn view(self) -> View {
+        let Self { processes, past, .. } = self;
+        let mut living: Vec<_> = processes.into_iter().collect();
+        living.sort_by_key(|(id, _)| (id.pid, id.start_ticks));
+        let at_ns = past.end_ns();
+        let living = living.into_iter().map(|(id, known)| {
+            let found = |report| known.finding(id, at_ns, &report, FindingState::Open);
+            let findings = known.growths.open().map(found).collect();
+            (viewed(known.last, &known.growths.drifts()), findings)
+        });
+        past.view(living.collect())
+    }
+}
+
+impl Known {
+    fn finding(&self, id: ProcessId, at_ns: u64, report: &Report, state: FindingState) -> Finding {
+        let subject = Subject { id, comm: &self.comm, component: self.component.clone() };
+        let Snapshot { limits, descriptors, virtual_bytes, .. } = &self.last;
+        let own = limits
+            .as_ref()
+            .and_then(|limits| Limit::own(report.rated, limits, *descriptors, *virtual_bytes));
+        growth_finding(&subject, CLOCK, at_ns, report, state, own.into_iter().collect())
+    }
+}
+
+/// The state of a process, as far as the line tells it.
+fn snapshot(given: &Given, known: &Known, id: ProcessId, at_ns: u64) -> Snapshot {
+    let close_wait = given.connections.as_ref().and_then(|it| it.close_wait);
+    Snapshot {
+        ts: CLOCK.at(at_ns),
+        pid: id.pid,
+        start_time: start_time(CLOCK, id),
+        comm: known.comm.clone(),
+        component: known.component.clone(),
+        rss_bytes: given.rss_bytes,
+        rss_anon_bytes: given.rss_anon_bytes,
+        swap_bytes: given.swap_bytes,
+        lazyfree_bytes: given.lazyfree_bytes,
+        thp_bytes: given.thp_bytes,
+        virtual_bytes: given.virtual_bytes,
+        mappings: given.mappings,
+        limits: given.limits,
+        heap_bytes: given.heap_bytes,
+        anon_mapped_bytes: given.anon_mapped_bytes,
+        shared_mapped_bytes: given.shared_mapped_bytes,
+        descriptors: given.descriptors,
+        sockets: given.sockets,
+        connections: close_wait
+            .map(|close_wait| Connections { close_wait, ..Connections::default() }),
+        timers: given.timers,
+        inotify_watches: given.inotify_watches,
+        threads: given.threads.and_then(|threads| u32::try_from(threads).ok()),
+        zombies: given.zombies.unwrap_or(0),
+        cpu_percent: given.cpu_percent,
+        is_final: given.r#final,
+        ..Snapshot::default()
     }
 }
 
@@ -238,91 +332,5 @@ fn values(given: &Given) -> Values {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn judged(lines: &[String]) -> Vec<serde_json::Value> {
-        let (mut judge, mut out) = (Judge::default(), Vec::new());
-        for line in lines {
-            judge.take(&serde_json::from_str(line).unwrap(), &mut out).unwrap();
-        }
-        let text = String::from_utf8(out).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    fn line(second: u64, signal: &str, value: u64) -> String {
-        let ts = jiff::Timestamp::from_second(1_768_645_800 + second as i64).unwrap();
-        format!(
-            r#"{{"ts":"{ts}","pid":7,"start_time":"2026-01-17T10:00:00Z","comm":"api","{signal}":{value}}}"#
-        )
-    }
-
-    #[test]
-    fn five_fields_are_enough_and_the_finding_is_named_after_the_one_that_grows() {
-        let lines: Vec<String> = (0..4000).map(|at| line(at * 10, "sockets", 5 + at / 3)).collect();
-        let findings = judged(&lines);
-        assert_eq!(findings[0]["state"], "open");
-        let last = findings.last().unwrap();
-        assert_eq!((&last["rule"], &last["pid"]), (&"socket_growth".into(), &7.into()), "{last}");
-        let rate = last["rate_per_min"].as_f64().unwrap();
-        assert!((1.9..2.1).contains(&rate), "{last}");
-        assert!(judged(&lines) == findings, "the same lines give the same findings");
-    }
-
-    /// Memory that grows evenly beside a little that is used, with what looks at it find or without.
-    fn growing(touched_bytes: Option<u64>, last: &str) -> Vec<serde_json::Value> {
-        let held = |at: u64| 60_000_000 + at * 700_000;
-        let mut lines: Vec<String> = (0..90)
-            .map(|at| {
-                let line = line(at * 5, "rss_anon_bytes", held(at));
-                // Looked at every 20 s: in between the snapshots repeat what was found last.
-                let looked = at / 4 * 4;
-                let ts = jiff::Timestamp::from_second(1_768_645_800 + looked as i64 * 5).unwrap();
-                let held = held(looked);
-                touched_bytes.map_or(line.clone(), |touched| {
-                    let access = format!(
-                        r#","access":{{"at":"{ts}","window_seconds":60,"held_bytes":{held},"touched_bytes":{touched}}}}}"#
-                    );
-                    line.replace('}', &access)
-                })
-            })
-            .collect();
-        lines.push(line(450, "rss_anon_bytes", held(89)).replace('}', last));
-        judged(&lines)
-    }
-
-    #[test]
-    fn what_looks_at_accessed_pages_found_decides_as_it_does_live() {
-        let confidence = |findings: &[serde_json::Value]| {
-            findings.last().and_then(|it| it["confidence"].as_f64()).unwrap_or(0.0)
-        };
-        let (bare, unused) = (growing(None, "}"), growing(Some(400_000), "}"));
-        assert!(confidence(&bare) < 0.95, "{bare:?}");
-        assert!(
-            confidence(&unused) > 0.95 && confidence(&unused) > confidence(&bare),
-            "{unused:?}"
-        );
-        let share = |it: &serde_json::Value| it["name"] == "touched_share";
-        let last = unused.last().unwrap();
-        assert!(last["evidence"].as_array().unwrap().iter().any(share), "{last}");
-    }
-
-    #[test]
-    fn a_finding_that_ends_with_its_process_keeps_its_verdict() {
-        let findings = growing(Some(400_000), r#","final":true}"#);
-        let last = findings.last().unwrap();
-        assert_eq!(
-            (&last["state"], &last["verdict"]),
-            (&"resolved".into(), &"leak".into()),
-            "{last}"
-        );
-    }
-
-    #[test]
-    fn what_is_flat_or_of_another_type_says_nothing() {
-        let mut lines: Vec<String> =
-            (0..500).map(|at| line(at * 10, "rss_bytes", 1 << 30)).collect();
-        lines.push(r#"{"type":"stats","ts":"2026-01-17T10:30:00Z"}"#.to_owned());
-        assert!(judged(&lines).is_empty());
-    }
-}
+#[path = "leak_check_tests.rs"]
+mod tests;

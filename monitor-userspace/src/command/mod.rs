@@ -1,16 +1,26 @@
 //! What the command line asks for, one module each, and the statuses they end with.
 
+mod answer;
+mod exported;
 mod leak_check;
 mod leak_rules;
 mod replay;
 mod seeding;
 mod watch;
 
-use std::{fmt, io::Write as _};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Write as _},
+    path::Path,
+};
 
-use anyhow::Result;
+pub use answer::Look;
+use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
 pub use leak_rules::LeakRules;
+
+use answer::Question;
 
 use crate::{
     agent::exec_gate,
@@ -48,21 +58,40 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// Where a command prints to: this file, else standard output.
+fn output_to(path: Option<&Path>) -> Result<Box<dyn io::Write>> {
+    let Some(path) = path else { return Ok(Box::new(io::stdout())) };
+    let file = File::create(path).with_context(|| format!("create {}", path.display()))?;
+    Ok(Box::new(file))
+}
+
+/// Whether nobody reads what is printed any more: who has seen enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
 /// Does what the command line says; the exit status.
 pub fn run(cli: Cli) -> Result<u8> {
     match &cli.action {
         Some(Action::Completions { shell }) => {
             let mut command = Cli::command();
             let name = command.get_name().to_owned();
-            clap_complete::generate(*shell, &mut command, name, &mut std::io::stdout());
+            clap_complete::generate(*shell, &mut command, name, &mut io::stdout());
             Ok(0)
         }
         Some(Action::Schema) => {
-            writeln!(std::io::stdout(), "{:#}", crate::output::schema())?;
+            writeln!(io::stdout(), "{:#}", crate::output::schema())?;
             Ok(0)
         }
         Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked),
-        Some(Action::LeakCheck { from }) => leak_check::leak_check(from, cli.fail_on),
+        Some(Action::LeakCheck(look)) => answer::leak_check(look.clone(), cli),
+        Some(Action::Leaks(look)) => answer::answer(&Question::Leaks, look.clone(), cli),
+        Some(Action::Trends(look)) => answer::answer(&Question::Trends, look.clone(), cli),
+        Some(Action::Report(look)) => answer::answer(&Question::Report, look.clone(), cli),
+        Some(Action::Optimize(look)) => answer::answer(&Question::Optimize, look.clone(), cli),
+        Some(Action::Explain { finding, look }) => {
+            answer::answer(&Question::Explain(finding.clone()), look.clone(), cli)
+        }
         Some(Action::ExecGate { argv }) => {
             let (status, message) = exec_gate(argv)?;
             Err(Refusal::new(status, message).into())

@@ -3,11 +3,12 @@
 use std::{
     fs::File,
     io::{self, BufReader, BufWriter},
+    path::Path,
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Refusal, watch::form_of};
+use super::{Refusal, is_broken_pipe, output_to, watch::form_of};
 use crate::{
     agent::{Form, Outcome},
     cli::Cli,
@@ -22,31 +23,37 @@ const BATCH_BYTES: usize = 64 << 10;
 
 pub(super) fn replay(cli: &Cli) -> Result<u8> {
     let path = cli.replay.as_deref().context("no recording")?;
-    let shown = path.display();
-    let file = File::open(path).with_context(|| format!("open {shown}"))?;
-    let mut recording = RecordingReader::new(BufReader::with_capacity(1 << 20, file))
-        .with_context(|| format!("read {shown}"))?;
-    let out: Box<dyn io::Write> = match &cli.output {
-        Some(path) => {
-            Box::new(File::create(path).with_context(|| format!("create {}", path.display()))?)
-        }
-        None => Box::new(io::stdout()),
-    };
     // A recording is not live: on a terminal too it is plain lines.
     let form = match form_of(cli) {
         Form::Live { .. } => Form::Plain,
         form => form,
     };
-    match play(&mut recording, form, cli.fail_on, BufWriter::new(out)) {
+    let out = output_to(cli.output.as_deref())?;
+    match replay_as(path, &form, out, cli.fail_on) {
         Ok(outcome) => Ok(outcome.status(cli.fail_on)),
         Err(error) if is_broken_pipe(&error) => Ok(0),
-        Err(error) => Err(error.context(format!("replay {shown}"))),
+        Err(error) => Err(error),
     }
+}
+
+/// Judges a recording again and prints what is said of it.
+pub(super) fn replay_as(
+    path: &Path,
+    form: &Form,
+    out: impl io::Write,
+    fail_on: Option<Severity>,
+) -> Result<Outcome> {
+    let shown = path.display();
+    let file = File::open(path).with_context(|| format!("open {shown}"))?;
+    let mut recording = RecordingReader::new(BufReader::with_capacity(1 << 20, file))
+        .with_context(|| format!("read {shown}"))?;
+    play(&mut recording, form, fail_on, BufWriter::new(out))
+        .with_context(|| format!("replay {shown}"))
 }
 
 fn play(
     recording: &mut RecordingReader<impl io::Read>,
-    form: Form,
+    form: &Form,
     fail_on: Option<Severity>,
     mut out: impl io::Write,
 ) -> Result<Outcome> {
@@ -58,7 +65,7 @@ fn play(
         Refusal::new(1, format!("the rules in the recording are wrong for this version\n{faults}"))
     })?;
     let wants_events = form.wants_events();
-    let is_json = form.is_json();
+    let (is_json, wants_view) = (form.is_json(), form.wants_view());
     let mut sink = form.sink();
     let mut text = Vec::new();
     let mut engine = Engine::start(*start, comm, rules, wants_events, &mut |output| {
@@ -82,15 +89,12 @@ fn play(
         }
     }
     out.write_all(&text)?;
+    let view = wants_view.then(|| Box::new(engine.view()));
     let outcome =
-        Outcome { worst: engine.worst_severity(), command_status: engine.command_status() };
+        Outcome { worst: engine.worst_severity(), command_status: engine.command_status(), view };
     if let Some(line) = outcome.exit_line(fail_on).filter(|_| is_json) {
         writeln!(out, "{line}")?;
     }
     out.flush()?;
     Ok(outcome)
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

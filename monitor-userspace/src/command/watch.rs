@@ -18,6 +18,7 @@ use crate::{
     host::{self, HostFacts, Proc, Scratch, Want, btf, clock},
     kernel::{Kernel, KernelError},
     plan::{Plan, plan_none, plan_probes},
+    sink::Paint,
 };
 
 /// Rows of a terminal that does not say.
@@ -27,8 +28,19 @@ const DEFAULT_ROWS: usize = 24;
 const STACK_MIN_BYTES: u64 = 128 << 10;
 
 pub(super) fn watch(cli: Cli) -> Result<u8> {
-    let is_unscoped = !cli.all && cli.pid.is_empty() && cli.comm.is_none() && cli.argv.is_empty();
-    if is_unscoped {
+    let (fail_on, form) = (cli.fail_on, form_of(&cli));
+    Ok(prepare(cli, form)?.go(fail_on)?.status(fail_on))
+}
+
+/// Whether it is said whom to watch.
+pub(super) fn is_scoped(cli: &Cli) -> bool {
+    let scope = &cli.scope;
+    scope.all || !scope.pid.is_empty() || scope.comm.is_some() || !cli.argv.is_empty()
+}
+
+/// Asks the host, plans, loads and attaches: a run of this form, ready to go.
+pub(super) fn prepare(cli: Cli, form: Form) -> Result<Run> {
+    if !is_scoped(&cli) {
         let message = "say what to watch: --all, --pid PID, --comm REGEX or -- COMMAND \
                        (--help shows examples)";
         return Err(Refusal::new(Refusal::USAGE, message).into());
@@ -37,7 +49,7 @@ pub(super) fn watch(cli: Cli) -> Result<u8> {
     let filters = filters_of(&cli);
     let comm = CommPattern::compile(&filters)
         .map_err(|error| Refusal::new(Refusal::USAGE, format!("--comm: {error}")))?;
-    check_pids(&cli.pid)?;
+    check_pids(&cli.scope.pid)?;
     let (rule_files, rules) = leak_rules::load(&cli.rules)?;
     let (plan, mut kernel) = if cli.no_ebpf {
         (plan_none(), None)
@@ -50,27 +62,25 @@ pub(super) fn watch(cli: Cli) -> Result<u8> {
     let gate = start_gate(&cli)?;
     if let Some(kernel) = &mut kernel {
         kernel.attach(&plan).map_err(|error| refused(&error))?;
-        for pid in cli.pid.iter().copied().chain(gate.as_ref().map(Gate::pid)) {
+        for pid in cli.scope.pid.iter().copied().chain(gate.as_ref().map(Gate::pid)) {
             kernel.watch(pid)?;
         }
     }
     let mut start = start_of(&cli, facts, filters, &plan, gate.as_ref());
     start.rules = rule_files;
-    let fail_on = cli.fail_on;
-    let run = Run {
+    Ok(Run {
         start,
         comm,
         rules,
         kernel,
-        form: form_of(&cli),
+        form,
         output: cli.output,
         record: cli.record,
         counters: cli.counters,
         duration: cli.duration,
         gate,
         kernel_log: cli.verbose > 1,
-    };
-    Ok(run.go(fail_on)?.status(fail_on))
+    })
 }
 
 /// How the output looks: as asked, else a live table on a terminal and plain lines elsewhere.
@@ -83,8 +93,12 @@ pub(super) fn form_of(cli: &Cli) -> Form {
     if !is_live || is_dumb {
         return Form::Plain;
     }
-    let has_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    Form::Live { rows: host::terminal_rows().unwrap_or(DEFAULT_ROWS), has_colour }
+    Form::Live { rows: host::terminal_rows().unwrap_or(DEFAULT_ROWS), paint: paint() }
+}
+
+/// Colours, unless nobody wants them (no-color.org).
+pub(super) fn paint() -> Paint {
+    Paint { has_colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) }
 }
 
 fn families_of(cli: &Cli) -> Vec<Family> {
@@ -102,10 +116,10 @@ fn families_of(cli: &Cli) -> Vec<Family> {
 
 fn filters_of(cli: &Cli) -> Filters {
     Filters {
-        all: cli.all,
-        pids: cli.pid.clone(),
-        comm: cli.comm.clone(),
-        follow: cli.follow,
+        all: cli.scope.all,
+        pids: cli.scope.pid.clone(),
+        comm: cli.scope.comm.clone(),
+        follow: cli.scope.follow,
         min_mapping_bytes: cli.min_mapping,
     }
 }
@@ -199,9 +213,9 @@ fn settings_of(cli: &Cli) -> Result<Settings> {
         offsets,
         min_mapping_bytes: cli.min_mapping,
         agent_tgid: std::process::id(),
-        scope: if cli.all { SCOPE_ALL } else { SCOPE_WATCHED },
-        follow: u32::from(cli.follow),
-        process_unscoped: u32::from(cli.comm.is_some()),
+        scope: if cli.scope.all { SCOPE_ALL } else { SCOPE_WATCHED },
+        follow: u32::from(cli.scope.follow),
+        process_unscoped: u32::from(cli.scope.comm.is_some()),
         failed: u32::from(cli.failed),
         stack_min_bytes: STACK_MIN_BYTES,
         stacks: match cli.stacks {

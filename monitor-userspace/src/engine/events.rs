@@ -249,6 +249,7 @@ impl Engine {
     fn remove(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
         if let Some(snapshot) = self.snapshot_at(pid, at_ns, true) {
             out(Output::Final(&snapshot));
+            self.remember_ended(pid, &snapshot);
         }
         self.end_growths(pid, at_ns, out);
         self.end_rules(pid, at_ns, out);

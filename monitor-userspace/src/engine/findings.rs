@@ -5,14 +5,16 @@ use crate::{
     detect::{FirstPassage, Growth, Hypothesis, first_passage},
     event::{ProcessId, TICK_NS},
     output::{
-        Evidence, Finding, FindingState, FindingVerdict, Forecast, Output, Rival, Severity,
-        WallClock, start_time,
+        Believed, Evidence, Finding, FindingState, FindingVerdict, Forecast, Output, Rival,
+        Severity, WallClock, amount_text, grows, start_time,
     },
-    rule::{Change, Growths, Quanta, Report, Sample, Signal},
+    rule::{Change, Growths, Quanta, Report, Sample},
 };
 
 /// Per-CPU batches of the kernel's RSS counters, in pages (mm/memory.c, `TASK_RSS_EVENTS_THRESH`).
 const RSS_BATCH_PAGES: u64 = 64;
+/// Explanations less likely than this are not told.
+const NEGLIGIBLE: f64 = 0.005;
 /// From this probability on, another explanation gives a suspicion its name.
 const LIKELY_RIVAL: f64 = 0.2;
 /// Minutes within which a limit makes a leak critical, and high.
@@ -29,6 +31,7 @@ impl Engine {
         sample: &Sample,
         out: &mut dyn FnMut(Output<'_>),
     ) {
+        self.past.samples += 1;
         let page = self.facts.page_bytes;
         let step = RSS_BATCH_PAGES * u64::from(self.facts.cpus.max(1)) * page;
         let quanta = Quanta { mapped: page as f64, resident: step as f64 };
@@ -127,6 +130,7 @@ pub fn growth_finding(
     limits: Vec<Limit>,
 ) -> Finding {
     let leading = &report.leading;
+    let limit_uses = limits.iter().map(Limit::told).collect();
     let nearest = nearest(report, limits);
     let minutes = nearest.as_ref().map_or(f64::INFINITY, |nearest| nearest.passage.middle);
     let born_ns = subject.id.start_ticks * TICK_NS;
@@ -152,6 +156,8 @@ pub fn growth_finding(
         since: clock.at(leading.since_ns.max(born_ns)),
         forecast: nearest.map(|nearest| nearest.forecast(clock, at_ns)),
         evidence: evidence(report),
+        explanations: explanations(leading),
+        limits: limit_uses,
         stacks: Vec::new(),
         recommendation: recommendation(report, subject.id.pid),
     }
@@ -210,14 +216,38 @@ fn verdict(growth: &Growth) -> FindingVerdict {
     }
 }
 
+/// How likely an explanation is when everything is heard. The deciding level weighs the explanations;
+/// coarser levels and touched pages move the odds of leaks against the others, not among them.
+fn told(growth: &Growth, hypothesis: Hypothesis, probability: f64) -> f64 {
+    let leak = growth.beliefs.leak();
+    let (now, weighed) = if hypothesis.is_leak() {
+        (growth.confidence, leak)
+    } else {
+        (1.0 - growth.confidence, 1.0 - leak)
+    };
+    (probability * now / weighed.max(f64::EPSILON)).clamp(0.0, 1.0)
+}
+
 fn rival(growth: &Growth) -> Rival {
     let (hypothesis, probability) = growth.beliefs.rival();
     Rival {
         hypothesis: hypothesis.name(),
-        // Coarser levels may doubt more than the one whose explanations these are.
-        probability: probability.max(0.0),
+        probability: told(growth, hypothesis, probability),
         decided_by: hypothesis.decided_by(),
     }
+}
+
+/// What was weighed, the likeliest first.
+fn explanations(growth: &Growth) -> Vec<Believed> {
+    let believed = |(hypothesis, probability): (Hypothesis, f32)| Believed {
+        hypothesis: hypothesis.name(),
+        is_leak: hypothesis.is_leak(),
+        probability: told(growth, hypothesis, probability.into()),
+    };
+    let weighed = Hypothesis::ALL.into_iter().zip(growth.beliefs.0).map(believed);
+    let mut all: Vec<Believed> = weighed.filter(|it| it.probability >= NEGLIGIBLE).collect();
+    all.sort_by(|one, other| other.probability.total_cmp(&one.probability));
+    all
 }
 
 /// A hash of cause, identity and first time (FNV-1a): the same in every replay.
@@ -234,7 +264,9 @@ fn finding_id(report: &Report, id: ProcessId) -> String {
 fn evidence(report: &Report) -> Vec<Evidence> {
     let rates = report.cause.signals().iter().filter_map(|signal| {
         let rate = report.growing[*signal as usize]?.rate_per_min;
-        let text = format!("{} grow by {} a minute", signal.resource(), amount(*signal, rate));
+        let resource = signal.resource();
+        let (verb, rate_text) = (grows(resource), amount_text(rate, signal.unit()));
+        let text = format!("{resource} {verb} by {rate_text} a minute");
         Some(Evidence { name: signal.rule().into(), value: rate, says: "leak", text })
     });
     let leading = &report.leading;
@@ -266,10 +298,6 @@ fn evidence(report: &Report) -> Vec<Evidence> {
         text: format!("{:.0} % of what was added was used within a few seconds", share * 100.0),
     });
     rates.chain([shape, e_value]).chain(touched).chain(added).collect()
-}
-
-fn amount(signal: Signal, rate: f64) -> String {
-    if signal.is_bytes() { format!("{:.1} MiB", rate / 1_048_576.0) } else { format!("{rate:.1}") }
 }
 
 fn recommendation(report: &Report, pid: u32) -> String {

@@ -9,6 +9,7 @@ use crate::{
 impl Engine {
     pub(super) fn on_host(&mut self, reading: &HostReading) {
         self.segments.read(reading);
+        self.remember_host(reading);
         self.host = Some(reading.clone());
     }
 

@@ -1,7 +1,7 @@
 //! Which limits growth runs into.
 
 use super::Engine;
-use crate::{inventory::Process, rule::Signal};
+use crate::{event::ProcLimits, inventory::Process, output::LimitUse, rule::Signal};
 
 /// A limit on the way of a signal, in its unit.
 #[derive(Clone, Debug)]
@@ -15,6 +15,35 @@ pub struct Limit {
 }
 
 impl Limit {
+    /// The limit of a process's own that is on the way of a signal, where it is known what is used of
+    /// it.
+    pub fn own(
+        signal: Signal,
+        limits: &ProcLimits,
+        descriptors: Option<u64>,
+        virtual_bytes: Option<u64>,
+    ) -> Option<Self> {
+        match signal {
+            Signal::Heap | Signal::Anon | Signal::Shared => {
+                Some(Self::new("RLIMIT_AS", limits.address_space_bytes?, virtual_bytes?))
+            }
+            Signal::Touched
+            | Signal::Segments
+            | Signal::Timers
+            | Signal::EpollWatches
+            | Signal::InotifyWatches
+            | Signal::Threads
+            | Signal::Children
+            | Signal::Zombies => None,
+            _ => Some(Self::new("RLIMIT_NOFILE", limits.open_files?, descriptors?)),
+        }
+    }
+
+    /// As it is printed.
+    pub(super) fn told(&self) -> LimitUse {
+        LimitUse { limit: self.name.clone(), limit_value: self.value, used: self.held }
+    }
+
     fn new(name: impl Into<String>, value: u64, held: u64) -> Self {
         Self { name: name.into(), value: value as f64, held: held as f64 }
     }
@@ -26,11 +55,13 @@ impl Engine {
         let Some(process) = self.table.get(pid) else { return Vec::new() };
         match signal {
             Signal::Touched => self.memory_limits(process),
-            Signal::Heap | Signal::Anon | Signal::Shared => address_space(process).collect(),
+            Signal::Heap | Signal::Anon | Signal::Shared => {
+                self.own_limit(process, signal).into_iter().collect()
+            }
             Signal::Threads | Signal::Children | Signal::Zombies => self.task_limits(process),
             Signal::Timers | Signal::Segments | Signal::EpollWatches => Vec::new(),
             Signal::InotifyWatches => self.watch_limits(pid),
-            _ => self.descriptor_limits(process),
+            _ => self.descriptor_limits(process, signal),
         }
     }
 
@@ -71,15 +102,18 @@ impl Engine {
         .collect()
     }
 
-    fn descriptor_limits(&self, process: &Process) -> Vec<Limit> {
+    fn own_limit(&self, process: &Process, signal: Signal) -> Option<Limit> {
+        let reading = process.reading.as_ref()?;
         let counts = self.tables.counts(process.id.pid);
-        let own = process.reading.as_ref().and_then(|reading| reading.limits?.open_files);
-        let held = counts.map(|counts| counts.by_kind.iter().sum());
-        let own = own.zip(held).map(|(limit, held)| Limit::new("RLIMIT_NOFILE", limit, held));
+        let descriptors = counts.map(|counts| counts.by_kind.iter().sum());
+        Limit::own(signal, &reading.limits?, descriptors, Some(reading.virtual_bytes))
+    }
+
+    fn descriptor_limits(&self, process: &Process, signal: Signal) -> Vec<Limit> {
         let host = self.host.as_ref().map(|host| &host.limits);
         let shared =
             host.and_then(|host| Some(Limit::new("fs.file-max", host.file_max?, host.open_files?)));
-        own.into_iter().chain(shared).collect()
+        self.own_limit(process, signal).into_iter().chain(shared).collect()
     }
 
     fn watch_limits(&self, pid: u32) -> Vec<Limit> {
@@ -89,11 +123,4 @@ impl Engine {
         let name = "fs.inotify.max_user_watches";
         limit.zip(held).map(|(limit, held)| Limit::new(name, limit, held)).into_iter().collect()
     }
-}
-
-fn address_space(process: &Process) -> impl Iterator<Item = Limit> {
-    let reading = process.reading.as_ref();
-    let limit = reading.and_then(|reading| reading.limits?.address_space_bytes);
-    let held = reading.map(|reading| reading.virtual_bytes);
-    limit.zip(held).map(|(limit, held)| Limit::new("RLIMIT_AS", limit, held)).into_iter()
 }

@@ -20,6 +20,7 @@ mod scope;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod view;
 mod zombies;
 
 pub use findings::{Subject, growth_finding, state_of};
@@ -28,6 +29,7 @@ use regex::Regex;
 pub use requests::Request;
 use rustc_hash::FxHashMap;
 pub use scope::CommPattern;
+pub use view::viewed;
 
 use crate::{
     event::{Family, Input, Loss, SelfReading, Start},
@@ -102,6 +104,8 @@ pub struct Engine {
     /// Findings that ended, for the summary: the last of them, and how many there were before.
     resolved: std::collections::VecDeque<crate::output::Finding>,
     resolved_before: u64,
+    /// What the commands that answer need beside this.
+    past: view::Past,
     worst: Option<Severity>,
 }
 
@@ -157,6 +161,7 @@ impl Engine {
             not_printed: 0,
             resolved: std::collections::VecDeque::new(),
             resolved_before: 0,
+            past: view::Past::default(),
             worst: None,
             facts,
         };

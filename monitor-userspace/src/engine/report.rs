@@ -42,7 +42,7 @@ impl Engine {
         }
     }
 
-    fn stats(&self) -> Stats {
+    pub(super) fn stats(&self) -> Stats {
         let loss = self.counts.loss;
         Stats {
             ts: self.clock.at(self.now_ns),

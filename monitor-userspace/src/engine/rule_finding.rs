@@ -44,6 +44,8 @@ impl Engine {
             since: self.clock.at(held.since_ns),
             forecast: None,
             evidence: held.quotes.iter().map(evidence).collect(),
+            explanations: Vec::new(),
+            limits: Vec::new(),
             stacks: Vec::new(),
             recommendation: recommendation(&rule.recommendation, rule.action.as_deref(), who),
         })

@@ -15,6 +15,8 @@ mod coarse_tests;
 mod component_tests;
 #[path = "looks_tests.rs"]
 mod looks_tests;
+#[path = "view_tests.rs"]
+mod view_tests;
 
 const PAGE: u64 = 4096;
 const SECOND: u64 = 1_000_000_000;

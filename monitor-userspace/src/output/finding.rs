@@ -114,6 +114,28 @@ pub struct Rival {
     pub decided_by: &'static str,
 }
 
+/// How likely one explanation of growth is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Believed {
+    /// Its name.
+    pub hypothesis: &'static str,
+    /// Whether it is a leak.
+    pub is_leak: bool,
+    /// How likely it is.
+    pub probability: f64,
+}
+
+/// A limit on the way of what grows.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct LimitUse {
+    /// Its name.
+    pub limit: String,
+    /// Where it is, in the unit of what grows.
+    pub limit_value: f64,
+    /// How much of it is used, by all that share it.
+    pub used: f64,
+}
+
 /// When a limit is reached, if it goes on like this.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Forecast {
@@ -170,6 +192,11 @@ pub struct Finding {
     pub forecast: Option<Forecast>,
     /// What speaks for and against it.
     pub evidence: Vec<Evidence>,
+    /// Explanations of growth that were weighed, the likeliest first, without those below 0.5 %. Those
+    /// that are leaks add up to `confidence`. Empty where nothing grows.
+    pub explanations: Vec<Believed>,
+    /// The limits on its way, whether or not they will be reached.
+    pub limits: Vec<LimitUse>,
     /// Where the growth comes from; empty until stacks are taken.
     pub stacks: Vec<()>,
     /// What to do.

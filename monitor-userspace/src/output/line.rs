@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     ComponentSnapshot, ExitLine, Finding, Header, HostSnapshot, RuleError, Snapshot, Stats,
+    answer::{Explanation, Leaks, Optimization, Report, Trends},
     event::Record,
 };
 
@@ -35,6 +36,16 @@ pub(crate) enum Line<'a> {
     Stats(&'a Stats),
     /// The last line of a run with a command.
     Exit(ExitLine),
+    /// The answer of `leaks`.
+    Leaks(&'a Leaks<'a>),
+    /// The answer of `trends`.
+    Trends(&'a Trends<'a>),
+    /// The answer of `report`.
+    Report(&'a Report<'a>),
+    /// The answer of `optimize`.
+    Optimize(&'a Optimization<'a>),
+    /// The answer of `explain`.
+    Explain(&'a Explanation<'a>),
 }
 
 /// The JSON Schema (draft 2020-12) of a line. It is of this version: fields it does not name are

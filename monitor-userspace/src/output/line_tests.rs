@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        AccessLine, AccuracyLine, Connections, Evidence, FindingState, FindingVerdict, Forecast,
-        LoadLine, Rival, Severity, Timestamp,
+        AccessLine, AccuracyLine, Believed, Connections, Direction, Evidence, FindingState,
+        FindingVerdict, Forecast, LimitUse, LoadLine, Rival, Severity, Timestamp, View, answer,
         event::tests::{any, of},
     },
     *,
@@ -59,6 +59,8 @@ fn finding() -> Finding {
             interval: (Timestamp(0), None),
         }),
         evidence: vec![Evidence { name: "rho".into(), value: 0.5, says, text: String::new() }],
+        explanations: vec![Believed { hypothesis: "fill", is_leak: false, probability: 0.01 }],
+        limits: vec![LimitUse { limit: "memory.max".to_owned(), limit_value: 1e9, used: 1e8 }],
         stacks: Vec::new(),
         recommendation: String::new(),
     }
@@ -121,6 +123,15 @@ fn component() -> ComponentSnapshot {
     }
 }
 
+/// A view with something for every field of every answer.
+fn answered() -> View {
+    let mut view = answer::tests::view();
+    view.findings = vec![finding()];
+    let trend = answer::tests::trend("heap", "bytes", Direction::Rising, 1.0);
+    (view.processes[0].trends, view.host_cpu) = (vec![trend.clone()], Some(trend));
+    view
+}
+
 /// One line of each type, and of each kind of event.
 fn lines() -> Vec<Value> {
     let print = |line: Line<'_>| serde_json::to_value(&line).unwrap();
@@ -137,6 +148,14 @@ fn lines() -> Vec<Value> {
         print(Line::Stats(&Stats::default())),
         print(Line::Exit(ExitLine { command_status: 0, status: 3 })),
     ];
+    let view = answered();
+    lines.extend([
+        print(Line::Leaks(&Leaks::of(&view))),
+        print(Line::Trends(&Trends::of(&view))),
+        print(Line::Report(&Report::of(&view))),
+        print(Line::Optimize(&Optimization::of(&view))),
+        print(Line::Explain(&Explanation::of(&view, None).unwrap())),
+    ]);
     for &kind in EventKind::ALL {
         for (result, stack) in [(9, Some([4096_u64].as_slice())), (-24, None)] {
             let event = any(kind, result);
@@ -161,7 +180,7 @@ fn the_schema_is_the_one_on_file() {
 fn every_line_is_of_the_schema_and_nothing_may_be_added_or_left_out() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let lines = lines();
-    assert_eq!(lines.len(), 11 + 2 * (EventKind::ALL.len() - 2));
+    assert_eq!(lines.len(), 16 + 2 * (EventKind::ALL.len() - 2));
     for line in lines {
         let errors: Vec<String> = validator.iter_errors(&line).map(|e| e.to_string()).collect();
         assert!(errors.is_empty(), "{line}: {errors:?}");

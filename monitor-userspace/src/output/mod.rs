@@ -2,6 +2,7 @@
 //! does. Units are in the names; what is unknown is `None` and prints as `null`.
 
 mod amount;
+pub mod answer;
 mod component;
 mod event;
 mod finding;
@@ -9,12 +10,15 @@ mod host;
 mod line;
 mod rule_error;
 mod time;
+mod view;
 
-pub(crate) use amount::byte_text;
+pub(crate) use amount::{amount_text, byte_text, grows};
 pub use component::ComponentSnapshot;
 pub use event::EventLine;
 pub(crate) use event::start_time;
-pub use finding::{Evidence, Finding, FindingState, FindingVerdict, Forecast, Rival, Severity};
+pub use finding::{
+    Believed, Evidence, Finding, FindingState, FindingVerdict, Forecast, LimitUse, Rival, Severity,
+};
 pub use host::{HostSnapshot, MemoryParts, UnownedMemory};
 pub(crate) use line::Line;
 pub use line::schema;
@@ -22,6 +26,9 @@ pub use rule_error::RuleError;
 use schemars::JsonSchema;
 use serde::Serialize;
 pub use time::{Timestamp, WallClock};
+pub(crate) use view::LEAST_SECONDS;
+use view::worse;
+pub use view::{Direction, RuleText, Tracked, Trend, View, Viewed};
 
 use crate::event::{Filters, ProcLimits, StackChoice};
 

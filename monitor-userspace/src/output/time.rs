@@ -36,6 +36,9 @@ pub struct WallClock {
 }
 
 impl WallClock {
+    /// Of times that are counted from 1970.
+    pub(crate) const UNIX: Self = Self { boot_epoch_ns: 0 };
+
     /// With the wall-clock time of boot.
     pub fn new(boot_epoch_ns: i64) -> Self {
         Self { boot_epoch_ns }

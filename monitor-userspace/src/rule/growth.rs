@@ -144,6 +144,11 @@ impl Growths {
             .any(GrowthTracker::is_weighing)
     }
 
+    /// What is watched, signal by signal.
+    pub(super) fn watched(&self) -> impl Iterator<Item = (Signal, &Watched)> {
+        Signal::ALL.into_iter().zip(&self.watched)
+    }
+
     /// Bytes of memory, the heap's included.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() + self.watched.iter().map(Watched::series_bytes).sum::<usize>()

@@ -6,6 +6,7 @@
 
 mod condition;
 mod custom;
+mod drift;
 mod fault;
 mod file;
 mod growth;
@@ -20,6 +21,7 @@ mod watched;
 
 pub use condition::Holds;
 pub use custom::Counters;
+pub use drift::{Drift, Drifts};
 pub use fault::{RuleFault, RuleFaults};
 pub use file::Grade;
 pub use growth::{Change, Growths, Report, Sample};

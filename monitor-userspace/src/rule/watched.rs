@@ -91,6 +91,11 @@ impl Watched {
         }
     }
 
+    /// Whether it was the same at every look, of which there were several.
+    pub(super) const fn is_constant(&self) -> bool {
+        matches!(self, Self::Constant(Constant { first_ns, last_ns, .. }) if *first_ns < *last_ns)
+    }
+
     pub(super) fn tracker(&self) -> Option<&GrowthTracker> {
         match self {
             Self::Moving(track) => Some(&track.tracker),

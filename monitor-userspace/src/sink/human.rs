@@ -2,10 +2,12 @@
 
 use std::{fmt::Write as _, io::Write as _};
 
-use super::{Sink, escape};
+use super::{
+    Sink, escape,
+    words::{amount, finding_line, scope, second, short_name, subject},
+};
 use crate::output::{
-    Finding, FindingState, FindingVerdict, Header, Interval, Output, RuleError, Snapshot, Stats,
-    Summary, byte_text,
+    Finding, Header, Interval, Output, RuleError, Snapshot, Stats, Summary, byte_text,
 };
 
 /// Processes shown in an interval; the others are summed up.
@@ -44,26 +46,13 @@ fn header_line(header: &Header) -> String {
     } else {
         format!("without probes {}", skipped.join(", "))
     };
-    let filters = &header.filters;
-    let who = if filters.all { "every process".to_owned() } else { scope_text(filters) };
     format!(
-        "memwatch-ebpf {} on {} (Linux {}): watching {who}, {how}\n",
+        "memwatch-ebpf {} on {} (Linux {}): watching {}, {how}\n",
         header.version,
         escape(&header.host),
-        header.kernel
+        header.kernel,
+        scope(&header.filters)
     )
-}
-
-fn scope_text(filters: &crate::event::Filters) -> String {
-    let mut parts: Vec<String> = filters.pids.iter().map(|pid| format!("pid {pid}")).collect();
-    if let Some(comm) = &filters.comm {
-        parts.push(format!("names like {}", escape(comm)));
-    }
-    if parts.is_empty() {
-        parts.push("the command".to_owned());
-    }
-    let children = if filters.follow { " and their children" } else { "" };
-    format!("{}{children}", parts.join(", "))
 }
 
 /// The table of an interval: the largest holders first.
@@ -73,9 +62,7 @@ pub(super) fn interval_lines(interval: &Interval, shown: usize) -> String {
     rows.sort_by_key(|row| {
         (!growing(row), std::cmp::Reverse(row.rss_anon_bytes.unwrap_or(0)), row.pid)
     });
-    let mut text = format!("{}", interval.ts);
-    text.truncate("2026-01-17T10:30:00".len());
-    text.push('Z');
+    let mut text = second(interval.ts);
     if let Some(host) = &interval.host {
         let (total, available) = (host.mem_total_bytes, host.mem_available_bytes);
         let used = total.saturating_sub(available);
@@ -100,14 +87,8 @@ pub(super) fn interval_lines(interval: &Interval, shown: usize) -> String {
 }
 
 fn row_line(row: &Snapshot, growth: Option<&Finding>) -> String {
-    let mut name = escape(&row.comm);
-    if name.chars().count() > 16 {
-        name = name.chars().take(15).chain(['…']).collect();
-    }
-    let growth = growth.map_or(String::new(), |finding| match finding.rate_per_min {
-        Some(rate) => format!("{}/min ({})", amount(finding, rate), finding.resource),
-        None => finding.rule.clone(),
-    });
+    let name = short_name(&row.comm);
+    let growth = growth.map_or(String::new(), growth_text);
     let cpu = row.cpu_percent.map_or("-".to_owned(), |cpu| format!("{cpu:.1}"));
     format!(
         "{:>8} {name:<16} {:>10} {:>10} {:>10} {:>10} {:>10} {cpu:>6}  {growth}",
@@ -120,62 +101,17 @@ fn row_line(row: &Snapshot, growth: Option<&Finding>) -> String {
     )
 }
 
-/// The sentence of a finding.
-pub(super) fn finding_line(finding: &Finding) -> String {
-    let who = subject(finding.pid, finding.comm.as_deref(), finding.component.as_deref());
-    if finding.state == FindingState::Resolved {
-        return format!("RESOLVED {} {who}: {}", finding.rule, ended(finding));
-    }
-    let verb = if finding.state == FindingState::Open { "FINDING" } else { "UPDATE" };
-    let mut since = finding.since.to_string();
-    since.truncate("2026-01-17T10:30:00".len());
-    format!(
-        "{verb} [{}] {} {who}: {} since {since}Z",
-        finding.severity,
-        finding.rule,
-        what_happens(finding)
-    )
+/// Growth in a row of the table: how fast, of what, and how sure it is a leak.
+fn growth_text(finding: &Finding) -> String {
+    let Some(rate) = finding.rate_per_min else { return finding.rule.clone() };
+    let sure = finding.confidence.map_or(String::new(), |sure| format!(" {:.0} %", sure * 100.0));
+    format!("{}/min ({}){sure}", amount(finding, rate), finding.resource)
 }
 
 /// The sentence of a rule that could not be evaluated.
 pub(super) fn rule_error_line(error: &RuleError) -> String {
     let who = subject(error.pid, error.comm.as_deref(), error.component.as_deref());
     format!("RULE ERROR {} {who}: {}", error.rule, escape(&error.message))
-}
-
-/// Whom a line is about.
-fn subject(pid: Option<u32>, comm: Option<&str>, component: Option<&str>) -> String {
-    match (pid, comm, component) {
-        (Some(pid), comm, _) => {
-            format!("{} (pid {pid})", escape(comm.unwrap_or_default()))
-        }
-        (None, _, Some(component)) => escape(component),
-        (None, _, None) => "this host".to_owned(),
-    }
-}
-
-fn what_happens(finding: &Finding) -> String {
-    let Some(rate) = finding.rate_per_min else {
-        let texts = finding.evidence.iter().map(|evidence| evidence.text.as_str());
-        return format!("{}: {}", finding.resource, texts.collect::<Vec<_>>().join(", "));
-    };
-    let interval = finding.rate_interval.map_or(String::new(), |[low, high]| {
-        format!(" (95 %: {} to {})", amount(finding, low), amount(finding, high))
-    });
-    format!("{} grows by {}/min{interval}", finding.resource, amount(finding, rate))
-}
-
-/// An amount of what a finding counts.
-fn amount(finding: &Finding, value: f64) -> String {
-    if finding.rate_unit == Some("bytes") { bytes_f(value) } else { format!("{value:.1}") }
-}
-
-fn ended(finding: &Finding) -> &'static str {
-    match finding.verdict {
-        FindingVerdict::Stopped => "growth stopped",
-        FindingVerdict::Threshold => "no longer so",
-        _ => "the process ended",
-    }
 }
 
 fn summary_lines(summary: &Summary) -> String {
@@ -237,11 +173,7 @@ fn maybe(value: Option<u64>) -> String {
 
 /// Bytes in the largest binary unit that leaves a digit before the point.
 pub(super) fn bytes(value: u64) -> String {
-    bytes_f(value as f64)
-}
-
-fn bytes_f(value: f64) -> String {
-    byte_text(value)
+    byte_text(value as f64)
 }
 
 #[cfg(test)]

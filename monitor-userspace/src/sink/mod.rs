@@ -1,14 +1,19 @@
 //! Where output goes: text or JSON, through a queue that never blocks who fills it.
 
+pub mod answer;
+mod findings;
 mod human;
 mod json;
 mod queue;
 mod table;
+mod words;
 
+pub use findings::Findings;
 pub use human::Plain;
 pub use json::Json;
 pub use queue::{Hurry, Queue, QueueReader};
 pub use table::Live;
+pub use words::Paint;
 
 use crate::output::Output;
 
@@ -17,6 +22,14 @@ pub trait Sink: Send {
     /// Writes one output; says whether it was an event, which may be dropped when the reader is
     /// slow.
     fn write(&mut self, output: &Output<'_>, into: &mut Vec<u8>);
+}
+
+/// The form of what is asked only in the end.
+#[derive(Debug)]
+pub struct Silent;
+
+impl Sink for Silent {
+    fn write(&mut self, _: &Output<'_>, _: &mut Vec<u8>) {}
 }
 
 /// Text from a process, safe for a terminal: control characters and what reorders text are shown

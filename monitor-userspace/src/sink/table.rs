@@ -2,15 +2,13 @@
 
 use super::{
     Sink,
-    human::{Plain, finding_line, interval_lines, rule_error_line},
+    human::{Plain, interval_lines, rule_error_line},
+    words::{Paint, finding_line},
 };
 use crate::output::Output;
 
 /// Clears the screen and puts the cursor into its first place (ECMA-48 ED, CUP).
 const CLEAR: &str = "\x1b[H\x1b[2J";
-const BOLD: &str = "\x1b[1m";
-const RED: &str = "\x1b[31m";
-const RESET: &str = "\x1b[0m";
 /// Rows kept for head, findings and the prompt.
 const MARGIN: usize = 10;
 /// Findings remembered below the table.
@@ -20,24 +18,20 @@ const KEPT: usize = 5;
 #[derive(Debug)]
 pub struct Live {
     rows: usize,
-    has_colour: bool,
+    paint: Paint,
     recent: Vec<String>,
 }
 
 impl Live {
     /// For a screen of so many rows.
-    pub fn new(rows: usize, has_colour: bool) -> Self {
-        Self { rows, has_colour, recent: Vec::new() }
+    pub fn new(rows: usize, paint: Paint) -> Self {
+        Self { rows, paint, recent: Vec::new() }
     }
 
     fn keep(&mut self, line: String) {
         self.recent.push(line);
         let surplus = self.recent.len().saturating_sub(KEPT);
         self.recent.drain(..surplus);
-    }
-
-    fn paint(&self, colour: &str, text: &str) -> String {
-        if self.has_colour { format!("{colour}{text}{RESET}") } else { text.to_owned() }
     }
 }
 
@@ -51,8 +45,8 @@ impl Sink for Live {
                     let is_growing = line.contains("/min (");
                     let is_head = line.trim_start().starts_with("PID");
                     let text = match (is_growing, is_head) {
-                        (true, _) => self.paint(RED, line),
-                        (_, true) => self.paint(BOLD, line),
+                        (true, _) => self.paint.red(line),
+                        (_, true) => self.paint.bold(line),
                         _ => line.to_owned(),
                     };
                     into.extend_from_slice(text.as_bytes());
@@ -60,7 +54,7 @@ impl Sink for Live {
                 }
                 into.push(b'\n');
                 for line in &self.recent {
-                    into.extend_from_slice(self.paint(RED, line).as_bytes());
+                    into.extend_from_slice(self.paint.red(line).as_bytes());
                     into.push(b'\n');
                 }
                 into.extend_from_slice(b"Ctrl-C ends and prints a summary\n");

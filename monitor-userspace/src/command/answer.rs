@@ -1,0 +1,231 @@
+//! Commands that look for a while, or at what was seen before, and then answer: `leaks`, `trends`,
+//! `report`, `optimize`, `explain`; and `leak-check`, which tells findings as they come.
+//!
+//! Where the view comes from (a live run, a recording, exported lines) and what is made of it are
+//! apart.
+
+use std::{
+    io::{self, IsTerminal as _, Write},
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+
+use super::{Refusal, is_broken_pipe, leak_check, output_to, replay, watch};
+use crate::{
+    agent::{Form, Outcome},
+    cli::{Cli, Scope, duration},
+    output::{
+        Line, View,
+        answer::{Explanation, Leaks, Optimization, Report, Trends, UnknownFinding},
+    },
+    sink::{self, Paint},
+};
+
+/// How long is watched where nobody says: a strong leak is named within that time (DETECTION: 15 to
+/// 21 rising floors of 5 s, then two passes).
+const WATCHED: Duration = Duration::from_mins(3);
+
+/// Where to look, and for how long.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Look {
+    /// Whom to watch.
+    #[command(flatten)]
+    pub scope: Scope,
+
+    /// Watch for this long (30s, 5m, 2h); 3m if not given. With a command, until it ends.
+    #[arg(long, short, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+
+    /// Look at this recording instead of watching. Needs no privilege.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["all", "pid", "comm", "follow", "argv", "duration", "from", "record", "rules", "no_ebpf"]
+    )]
+    pub replay: Option<PathBuf>,
+
+    /// Look at lines as --json prints them instead of watching; of a snapshot only ts, pid,
+    /// start_time, comm and one measure are needed. `-` reads standard input.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["all", "pid", "comm", "follow", "argv", "duration", "record", "rules", "no_ebpf"]
+    )]
+    pub from: Option<PathBuf>,
+
+    /// Keep all inputs of this run in a file, for --replay.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// Add this file of rules to the built-in ones; it may also change them. Can be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
+
+    /// Use /proc alone: coarser, and without the kernel's events.
+    #[arg(long)]
+    pub no_ebpf: bool,
+
+    /// Answer with a JSON object.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write to this file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// Start this command and watch it from its first instruction until it ends.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub argv: Vec<String>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(super) enum Question {
+    Leaks,
+    Trends,
+    Report,
+    Optimize,
+    /// Of the finding whose id begins so, or of the only one.
+    Explain(Option<String>),
+}
+
+/// Looks, answers, and judges the answer by `--fail-on`; the exit status.
+pub(super) fn answer(question: &Question, look: Look, cli: Cli) -> Result<u8> {
+    let (mut cli, from) = merge(look, cli)?;
+    let (fail_on, as_json, output) = (cli.fail_on, cli.json, cli.output.take());
+    // What cannot be written is said before somebody waits for it.
+    let mut out = output_to(output.as_deref())?;
+    let is_plain = output.is_some() || !io::stdout().is_terminal();
+    let paint = if is_plain { Paint::default() } else { watch::paint() };
+    // A command's own output makes way for JSON where both would go to one place.
+    cli.json &= output.is_none();
+    let outcome = outcome_of(cli, from)?;
+    let view = outcome.view.as_deref().context("the run ended without a view")?;
+    let text = question.answer(view, as_json, paint)?;
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        other => other.context("write the answer")?,
+    }
+    Ok(outcome.status(fail_on))
+}
+
+/// Watches, or goes through what was seen before.
+fn outcome_of(cli: Cli, from: Option<PathBuf>) -> Result<Outcome> {
+    let fail_on = cli.fail_on;
+    match (from, &cli.replay) {
+        (Some(from), _) => leak_check::view_of(&from),
+        (None, Some(path)) => replay::replay_as(path, &Form::View, io::sink(), fail_on),
+        (None, None) => watch::prepare(cli, Form::View)?.go(fail_on),
+    }
+}
+
+/// Tells findings as they come; the exit status.
+pub(super) fn leak_check(look: Look, cli: Cli) -> Result<u8> {
+    let (cli, from) = merge(look, cli)?;
+    match check(cli, from) {
+        Err(error) if is_broken_pipe(&error) => Ok(0),
+        other => other,
+    }
+}
+
+fn check(cli: Cli, from: Option<PathBuf>) -> Result<u8> {
+    let fail_on = cli.fail_on;
+    let form = Form::Findings { as_json: cli.json };
+    let out = || output_to(cli.output.as_deref());
+    let outcome = match (from, &cli.replay) {
+        (Some(from), _) => return leak_check::leak_check(&from, out()?, fail_on),
+        (None, Some(path)) => replay::replay_as(path, &form, out()?, fail_on)?,
+        (None, None) => watch::prepare(cli, form)?.go(fail_on)?,
+    };
+    Ok(outcome.status(fail_on))
+}
+
+/// The command line as if the options of the command stood before it, and the exported lines to
+/// judge instead.
+fn merge(look: Look, mut cli: Cli) -> Result<(Cli, Option<PathBuf>)> {
+    cli.scope.all |= look.scope.all;
+    cli.scope.follow |= look.scope.follow;
+    cli.scope.pid.extend(look.scope.pid);
+    cli.scope.comm = look.scope.comm.or(cli.scope.comm);
+    cli.duration = look.duration.or(cli.duration);
+    cli.replay = look.replay.or(cli.replay);
+    cli.record = look.record.or(cli.record);
+    cli.rules.extend(look.rules);
+    cli.no_ebpf |= look.no_ebpf;
+    cli.json |= look.json;
+    cli.output = look.output.or(cli.output);
+    cli.argv.extend(look.argv);
+    let sources = usize::from(watch::is_scoped(&cli))
+        + usize::from(cli.replay.is_some())
+        + usize::from(look.from.is_some());
+    match sources {
+        1 => {}
+        0 => {
+            let message = "say where to look: --all, --pid PID, --comm REGEX or -- COMMAND to watch, \
+                           --replay FILE for a recording, --from FILE for exported lines";
+            return Err(Refusal::new(Refusal::USAGE, message).into());
+        }
+        _ => {
+            let message = "either watch, or look at a recording (--replay) or at exported lines \
+                           (--from): not at two at once";
+            return Err(Refusal::new(Refusal::USAGE, message).into());
+        }
+    }
+    if watch::is_scoped(&cli) && cli.duration.is_none() && cli.argv.is_empty() {
+        cli.duration = Some(WATCHED);
+    }
+    if watch::is_scoped(&cli) {
+        announce(&cli);
+    }
+    Ok((cli, look.from))
+}
+
+/// Who waits at a terminal is told for how long.
+fn announce(cli: &Cli) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let until = cli.duration.map_or("until the command ends".to_owned(), |time| {
+        format!("for {} s", time.as_secs_f64().round())
+    });
+    // Nothing is lost if nobody can read it.
+    let _ = writeln!(io::stderr(), "watching {until}; Ctrl-C ends it and answers");
+}
+
+impl Question {
+    fn answer(&self, view: &View, as_json: bool, paint: Paint) -> Result<String> {
+        match self {
+            Self::Leaks => {
+                let answer = Leaks::of(view);
+                form(as_json, &Line::Leaks(&answer), || sink::answer::leaks(&answer, paint))
+            }
+            Self::Trends => {
+                let answer = Trends::of(view);
+                form(as_json, &Line::Trends(&answer), || sink::answer::trends(&answer, paint))
+            }
+            Self::Report => {
+                let answer = Report::of(view);
+                form(as_json, &Line::Report(&answer), || sink::answer::report(&answer, paint))
+            }
+            Self::Optimize => {
+                let answer = Optimization::of(view);
+                form(as_json, &Line::Optimize(&answer), || sink::answer::optimize(&answer, paint))
+            }
+            Self::Explain(id) => {
+                let answer = Explanation::of(view, id.as_deref())
+                    .map_err(|UnknownFinding(message)| Refusal::new(Refusal::USAGE, message))?;
+                form(as_json, &Line::Explain(&answer), || sink::answer::explain(&answer, paint))
+            }
+        }
+    }
+}
+
+fn form(as_json: bool, line: &Line<'_>, text: impl FnOnce() -> String) -> Result<String> {
+    if !as_json {
+        return Ok(text());
+    }
+    let line = serde_json::to_string(line).context("make JSON of the answer")?;
+    Ok(line + "\n")
+}

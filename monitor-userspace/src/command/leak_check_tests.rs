@@ -1,0 +1,118 @@
+use super::*;
+
+fn judged(lines: &[String]) -> Vec<serde_json::Value> {
+    let (mut judge, mut out) = (Judge::default(), Vec::new());
+    for line in lines {
+        let tell = &mut |finding: &Finding| print(finding, &mut out);
+        judge.take(&serde_json::from_str(line).unwrap(), tell).unwrap();
+    }
+    let text = String::from_utf8(out).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn line(second: u64, signal: &str, value: u64) -> String {
+    let ts = jiff::Timestamp::from_second(1_768_645_800 + second as i64).unwrap();
+    format!(
+        r#"{{"ts":"{ts}","pid":7,"start_time":"2026-01-17T10:00:00Z","comm":"api","{signal}":{value}}}"#
+    )
+}
+
+#[test]
+fn five_fields_are_enough_and_the_finding_is_named_after_the_one_that_grows() {
+    let lines: Vec<String> = (0..4000).map(|at| line(at * 10, "sockets", 5 + at / 3)).collect();
+    let findings = judged(&lines);
+    assert_eq!(findings[0]["state"], "open");
+    let last = findings.last().unwrap();
+    assert_eq!((&last["rule"], &last["pid"]), (&"socket_growth".into(), &7.into()), "{last}");
+    let rate = last["rate_per_min"].as_f64().unwrap();
+    assert!((1.9..2.1).contains(&rate), "{last}");
+    assert!(judged(&lines) == findings, "the same lines give the same findings");
+}
+
+/// Memory that grows evenly beside a little that is used, with what looks at it find or without.
+fn growing(touched_bytes: Option<u64>, last: &str) -> Vec<serde_json::Value> {
+    let held = |at: u64| 60_000_000 + at * 700_000;
+    let mut lines: Vec<String> = (0..90)
+        .map(|at| {
+            let line = line(at * 5, "rss_anon_bytes", held(at));
+            // Looked at every 20 s: in between the snapshots repeat what was found last.
+            let looked = at / 4 * 4;
+            let ts = jiff::Timestamp::from_second(1_768_645_800 + looked as i64 * 5).unwrap();
+            let held = held(looked);
+            touched_bytes.map_or(line.clone(), |touched| {
+                let access = format!(
+                    r#","access":{{"at":"{ts}","window_seconds":60,"held_bytes":{held},"touched_bytes":{touched}}}}}"#
+                );
+                line.replace('}', &access)
+            })
+        })
+        .collect();
+    lines.push(line(450, "rss_anon_bytes", held(89)).replace('}', last));
+    judged(&lines)
+}
+
+#[test]
+fn what_looks_at_accessed_pages_found_decides_as_it_does_live() {
+    let confidence = |findings: &[serde_json::Value]| {
+        findings.last().and_then(|it| it["confidence"].as_f64()).unwrap_or(0.0)
+    };
+    let (bare, unused) = (growing(None, "}"), growing(Some(400_000), "}"));
+    assert!(confidence(&bare) < 0.95, "{bare:?}");
+    assert!(confidence(&unused) > 0.95 && confidence(&unused) > confidence(&bare), "{unused:?}");
+    let share = |it: &serde_json::Value| it["name"] == "touched_share";
+    let last = unused.last().unwrap();
+    assert!(last["evidence"].as_array().unwrap().iter().any(share), "{last}");
+}
+
+#[test]
+fn a_finding_that_ends_with_its_process_keeps_its_verdict() {
+    let findings = growing(Some(400_000), r#","final":true}"#);
+    let last = findings.last().unwrap();
+    assert_eq!((&last["state"], &last["verdict"]), (&"resolved".into(), &"leak".into()), "{last}");
+}
+
+#[test]
+fn what_ends_with_the_lines_is_open_and_what_ended_before_is_not() {
+    let mut lines: Vec<String> = (0..400).map(|at| line(at * 10, "sockets", 5 + at / 3)).collect();
+    let last = lines.last_mut().unwrap();
+    last.insert_str(last.len() - 1, r#","final":true"#);
+    let view = |lines: &[String]| {
+        let mut judge = Judge::default();
+        for line in lines {
+            judge.take(&serde_json::from_str(line).unwrap(), &mut |_| Ok(())).unwrap();
+        }
+        judge.view()
+    };
+    let seen = view(&lines);
+    assert_eq!((seen.findings.len(), seen.findings[0].state), (1, FindingState::Open));
+    let shown = &seen.processes[0];
+    assert!(!shown.snapshot.is_final && shown.trends[0].resource == "sockets");
+    assert!(seen.seconds > 3900.0 && seen.samples == 400);
+    lines.push(line(9000, "sockets", 5).replace(r#""pid":7"#, r#""pid":8"#));
+    let seen = view(&lines);
+    assert_eq!(seen.findings[0].state, FindingState::Resolved);
+    assert_ne!(seen.findings[0].verdict, FindingVerdict::Stopped);
+    let of_seven = seen.processes.iter().find(|it| it.snapshot.pid == 7).unwrap();
+    assert!(of_seven.snapshot.is_final);
+}
+
+#[test]
+fn what_is_flat_or_of_another_type_says_nothing() {
+    let mut lines: Vec<String> = (0..500).map(|at| line(at * 10, "rss_bytes", 1 << 30)).collect();
+    lines.push(r#"{"type":"stats","ts":"2026-01-17T10:30:00Z"}"#.to_owned());
+    assert!(judged(&lines).is_empty());
+}
+
+#[test]
+fn a_limit_in_the_lines_is_forecast_and_makes_a_leak_worse() {
+    let last = |end: &str| {
+        let limited = |at: u64| line(at * 10, "descriptors", 5 + at / 3).replace('}', end);
+        judged(&(0..400).map(limited).collect::<Vec<_>>()).pop().unwrap()
+    };
+    let free = last("}");
+    assert_eq!((&free["severity"], &free["forecast"]), (&"medium".into(), &().into()), "{free}");
+    // 138 are open, two come a minute.
+    let near = last(r#","limits":{"open_files":200}}"#);
+    assert_eq!(near["severity"], "critical", "{near}");
+    assert_eq!(near["forecast"]["limit"], "RLIMIT_NOFILE", "{near}");
+}
