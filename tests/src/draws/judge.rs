@@ -99,7 +99,11 @@ impl Told {
         if (line["rate_unit"] == "bytes") != self.resource.is_bytes() {
             return;
         }
-        self.rate = line["rate_per_min"].as_f64();
+        // The evidence has a rate of everything that grows: mapped memory is more than what is touched.
+        let rates = line["evidence"].as_array().into_iter().flatten();
+        let own =
+            rates.filter(|it| it["name"] == self.resource.rule()).map(|it| &it["value"]).next();
+        self.rate = own.unwrap_or(&line["rate_per_min"]).as_f64();
         let words = ["rule", "severity"].map(|name| line[name].as_str().unwrap_or("-"));
         self.named.get_or_insert_with(|| (at, words.join(" ")));
     }
@@ -183,5 +187,10 @@ mod tests {
         assert!(told.verdict(Some(10.5)).1.is_empty());
         assert_eq!(told.verdict(Some(10.0)).1, ["rate +20.0 %"]);
         assert_eq!(told.verdict(None).1, ["no rate"]);
+        let mut more = finding(7, "updated", "medium", "sockets");
+        more["evidence"] = json!([{"name": "fd_growth", "value": 20.0},
+                                  {"name": "socket_growth", "value": 10.1}]);
+        told.take(&more, 10.0);
+        assert!(told.verdict(Some(10.0)).1.is_empty());
     }
 }
