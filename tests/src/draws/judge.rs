@@ -19,8 +19,10 @@ pub(super) struct Told {
     resource: Resource,
     /// When it was first called a leak of what it loses, in seconds since its start; rule and severity.
     named: Option<(f64, String)>,
-    /// The last rate a minute of that.
+    /// Its last rate a minute.
     rate: Option<f64>,
+    /// The last word about the leaker, whatever that was.
+    last: String,
     /// Findings about it that are open.
     open: BTreeSet<String>,
     /// Seconds from its end until none was open.
@@ -46,6 +48,7 @@ impl Judge {
             pid,
             resource,
             named: None,
+            last: "nothing was said of it".to_owned(),
             rate: None,
             open: BTreeSet::new(),
             resolved: None,
@@ -91,6 +94,9 @@ impl Told {
             self.open.remove(id);
             return;
         }
+        let confidence = line["confidence"].as_f64().unwrap_or(0.0);
+        let words = ["rule", "severity", "verdict"].map(|name| line[name].as_str().unwrap_or("-"));
+        self.last = format!("{}, P {confidence:.2}, after {at:.0} s", words.join(" "));
         if !is_alarming(line) {
             return;
         }
@@ -112,7 +118,7 @@ impl Told {
     pub(super) fn verdict(&self, truth: Option<f64>) -> (String, Vec<String>) {
         let mut misses = Vec::new();
         let Some((at, name)) = &self.named else {
-            return ("not named".to_owned(), vec!["not named".to_owned()]);
+            return (format!("not named; {}", self.last), vec!["not named".to_owned()]);
         };
         if *at > NAMED_WITHIN {
             misses.push(format!("named after {at:.0} s"));
