@@ -267,7 +267,9 @@ fn slope(looks: &[Look]) -> Option<(f64, f64)> {
     let slope = median(&mut slopes);
     let mut rests: Vec<f64> = points().map(|(held, touched)| touched - slope * held).collect();
     let level = rests.iter().sum::<f64>() / count;
-    rests.iter_mut().for_each(|rest| *rest -= level);
+    for rest in &mut rests {
+        *rest -= level;
+    }
     let total: f64 = rests.iter().map(|rest| rest * rest).sum();
     let lagged: f64 = rests.windows(2).map(|pair| pair[0] * pair[1]).sum();
     let memory = if total > 0.0 { (lagged / total).clamp(0.0, 0.8) } else { 0.0 };
@@ -348,11 +350,8 @@ mod tests {
 
     #[test]
     fn what_a_program_touches_of_itself_is_no_use_of_what_it_adds() {
-        let look = |seconds, touched| LookAtPages {
-            window_ns: seconds * SECOND_NS,
-            held: 8e6,
-            touched,
-        };
+        let look =
+            |seconds, touched| LookAtPages { window_ns: seconds * SECOND_NS, held: 8e6, touched };
         let said = |middling, long| {
             let mut looks = Touched::new();
             looks.add(15, &look(15, middling));

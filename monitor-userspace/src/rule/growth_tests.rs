@@ -19,7 +19,7 @@ fn run(minutes: u64, shape: impl Fn(u64) -> Vec<(Signal, u64)>) -> Vec<(u64, Cha
         if growths.is_weighing_memory() {
             let held = values.0[Signal::Touched as usize].unwrap_or_default();
             let (window_ns, touched) = (60 * SECOND, MIB as f64);
-            growths.set_touched(&LookAtPages { window_ns, held: held as f64, touched });
+            growths.set_touched(&LookAtPages { window_ns, held, touched });
         }
         let sample = Sample { at_ns: (1000 + second) * SECOND, load: 1.0, values };
         changes.extend(

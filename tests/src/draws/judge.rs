@@ -19,8 +19,10 @@ pub(super) struct Told {
     resource: Resource,
     /// When it was first called a leak of what it loses, in seconds since its start; rule and severity.
     named: Option<(f64, String)>,
-    /// The last rate a minute of that.
+    /// Its last rate a minute.
     rate: Option<f64>,
+    /// The last word about the leaker, whatever that was.
+    last: String,
     /// Findings about it that are open.
     open: BTreeSet<String>,
     /// Seconds from its end until none was open.
@@ -46,6 +48,7 @@ impl Judge {
             pid,
             resource,
             named: None,
+            last: "nothing was said of it".to_owned(),
             rate: None,
             open: BTreeSet::new(),
             resolved: None,
@@ -91,6 +94,9 @@ impl Told {
             self.open.remove(id);
             return;
         }
+        let confidence = line["confidence"].as_f64().unwrap_or(0.0);
+        let words = ["rule", "severity", "verdict"].map(|name| line[name].as_str().unwrap_or("-"));
+        self.last = format!("{}, P {confidence:.2}, after {at:.0} s", words.join(" "));
         if !is_alarming(line) {
             return;
         }
@@ -99,7 +105,11 @@ impl Told {
         if (line["rate_unit"] == "bytes") != self.resource.is_bytes() {
             return;
         }
-        self.rate = line["rate_per_min"].as_f64();
+        // The evidence has a rate of everything that grows: mapped memory is more than what is touched.
+        let rates = line["evidence"].as_array().into_iter().flatten();
+        let own =
+            rates.filter(|it| it["name"] == self.resource.rule()).map(|it| &it["value"]).next();
+        self.rate = own.unwrap_or(&line["rate_per_min"]).as_f64();
         let words = ["rule", "severity"].map(|name| line[name].as_str().unwrap_or("-"));
         self.named.get_or_insert_with(|| (at, words.join(" ")));
     }
@@ -108,7 +118,7 @@ impl Told {
     pub(super) fn verdict(&self, truth: Option<f64>) -> (String, Vec<String>) {
         let mut misses = Vec::new();
         let Some((at, name)) = &self.named else {
-            return ("not named".to_owned(), vec!["not named".to_owned()]);
+            return (format!("not named; {}", self.last), vec!["not named".to_owned()]);
         };
         if *at > NAMED_WITHIN {
             misses.push(format!("named after {at:.0} s"));
@@ -183,5 +193,10 @@ mod tests {
         assert!(told.verdict(Some(10.5)).1.is_empty());
         assert_eq!(told.verdict(Some(10.0)).1, ["rate +20.0 %"]);
         assert_eq!(told.verdict(None).1, ["no rate"]);
+        let mut more = finding(7, "updated", "medium", "sockets");
+        more["evidence"] = json!([{"name": "fd_growth", "value": 20.0},
+                                  {"name": "socket_growth", "value": 10.1}]);
+        told.take(&more, 10.0);
+        assert!(told.verdict(Some(10.0)).1.is_empty());
     }
 }

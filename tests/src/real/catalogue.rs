@@ -55,6 +55,26 @@ impl Resource {
         }
     }
 
+    /// The rule under which its growth is found.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::Heap => "heap_growth",
+            Self::Anon => "anon_mapping_growth",
+            Self::Touched => "rss_growth",
+            Self::Descriptors => "fd_growth",
+            Self::Sockets => "socket_growth",
+            Self::CloseWait => "close_wait_growth",
+            Self::Timerfds => "timerfd_growth",
+            Self::Timers => "timer_growth",
+            Self::Threads => "thread_growth",
+            Self::EpollWatches => "epoll_watch_growth",
+            Self::InotifyWatches => "inotify_watch_growth",
+            Self::ShmSegments => "shm_segment_growth",
+            Self::Children => "child_growth",
+            Self::Zombies => "zombie_growth",
+        }
+    }
+
     /// Whether it is memory; else it is counted.
     pub fn is_bytes(self) -> bool {
         matches!(self, Self::Heap | Self::Anon | Self::Touched)
