@@ -26,7 +26,7 @@ const FIRST_WINDOWS: u32 = 4;
 /// What is not answered by then never will be: the reading was lost.
 const LOST_NS: u64 = 30_000_000_000;
 /// Windows that may be open at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 16;
 /// Anonymous memory above which no look is taken.
 const TOO_LARGE_BYTES: u64 = 4 << 30;
 
@@ -85,9 +85,10 @@ impl Looks {
 }
 
 impl Engine {
-    /// Asks for what is due, in the order of their pids.
+    /// Asks for what is due. Few windows may be open at once: who had fewest opens the next, then who
+    /// has the lowest pid.
     pub(super) fn schedule_looks(&mut self, now_ns: u64, pids: &[u32]) {
-        let mut open = self.looks.0.values().filter(|look| look.window.is_some()).count();
+        let mut waiting = Vec::new();
         for &pid in pids {
             let is_suspect = self.growths.get(&pid).is_some_and(Growths::is_weighing_memory);
             let Some(process) = self.table.get(pid).filter(|_| is_suspect) else {
@@ -102,9 +103,18 @@ impl Engine {
             }
             let look = self.looks.0.entry(pid).or_default();
             look.start_ticks = process.id.start_ticks;
-            if let Some(begin) = look.due(now_ns, open < AT_ONCE) {
-                open += usize::from(begin);
-                self.requests.ask_access(pid, begin);
+            if look.is_due(now_ns) {
+                self.requests.ask_access(pid, false);
+            } else if look.window.is_none() && now_ns >= look.next_ns {
+                waiting.push((look.windows, pid));
+            }
+        }
+        waiting.sort_unstable();
+        let open = self.looks.0.values().filter(|look| look.window.is_some()).count();
+        for (_, pid) in waiting.into_iter().take(AT_ONCE.saturating_sub(open)) {
+            if let Some(look) = self.looks.0.get_mut(&pid) {
+                look.open(now_ns);
+                self.requests.ask_access(pid, true);
             }
         }
     }
@@ -125,25 +135,23 @@ impl Engine {
 }
 
 impl Look {
-    /// What is to be asked now: whether to open a window or to look into it.
-    fn due(&mut self, now_ns: u64, may_open: bool) -> Option<bool> {
+    fn open(&mut self, now_ns: u64) {
+        self.windows = self.windows.saturating_add(1);
+        self.window = Some(Window { asked_ns: now_ns, ..Window::default() });
+    }
+
+    /// Whether it is time to look into the window that is open, which is taken as asked then.
+    fn is_due(&mut self, now_ns: u64) -> bool {
         let is_lost = |window: &Window| window.asked_ns > 0 && now_ns > window.asked_ns + LOST_NS;
         if self.window.as_ref().is_some_and(is_lost) {
             self.close(now_ns);
         }
-        let Some(window) = &mut self.window else {
-            if !may_open || now_ns < self.next_ns {
-                return None;
-            }
-            self.windows = self.windows.saturating_add(1);
-            self.window = Some(Window { asked_ns: now_ns, ..Window::default() });
-            return Some(true);
-        };
+        let Some(window) = &mut self.window else { return false };
         let is_due = window.asked_ns == 0 && now_ns >= window.opened_ns + LOOKS_NS[window.looks];
         if is_due {
             window.asked_ns = now_ns;
         }
-        is_due.then_some(false)
+        is_due
     }
 
     /// Takes an answer; what it says of the memory, if anything.

@@ -5,8 +5,12 @@ use crate::event::AccessReading;
 
 /// What /proc says at one end of a window, in pages.
 fn access(world: &mut World, at: f64, begins: bool, held: u64, touched: u64) {
+    access_of(7, world, at, begins, held, touched);
+}
+
+fn access_of(pid: u32, world: &mut World, at: f64, begins: bool, held: u64, touched: u64) {
     let reading = AccessReading {
-        process: ProcessId { pid: 7, start_ticks: 7 },
+        process: ProcessId { pid, start_ticks: u64::from(pid) },
         at_ns: (at * 1e9) as u64,
         begins,
         held_bytes: held * PAGE,
@@ -54,4 +58,44 @@ fn a_window_in_which_all_was_touched_is_given_up() {
     assert!(is_asked(&mut world, 153, false));
     access(&mut world, 153.0, false, 1000, 900);
     assert!(is_asked(&mut world, 155, true));
+}
+
+#[test]
+fn of_many_that_grow_those_come_first_that_had_fewest_windows() {
+    let mut world = World::all();
+    // More than may be open at once.
+    let pids = 7..27_u32;
+    for pid in pids.clone() {
+        world.exec(1.0, pid, u64::from(pid), "x");
+        world.maps(2.0, pid, &[(10, 20)]);
+        for round in 0..30_u64 {
+            world.look(5.0 * (round + 1) as f64, pid, 'S', (50 + 5 * round) << 20);
+        }
+    }
+    let opened = |world: &mut World, at: u64| -> Vec<u32> {
+        world.engine.take_requests();
+        world.feed(&Input::Tick { now_ns: at * SECOND });
+        let asked = world.engine.take_requests().into_iter();
+        let begun = |request| match request {
+            Request::Access { pid, begin: true } => Some(pid),
+            _ => None,
+        };
+        asked.filter_map(begun).collect()
+    };
+    let first = opened(&mut world, 150);
+    assert!(first.len() < pids.len() && first.contains(&7), "{first:?}");
+    for pid in &first {
+        access_of(*pid, &mut world, 150.0, true, 1000, 0);
+    }
+    assert!(opened(&mut world, 153).is_empty());
+    for pid in &first {
+        access_of(*pid, &mut world, 153.0, false, 1000, 900);
+    }
+    // All of them may be looked at again, but it is the turn of others.
+    let second = opened(&mut world, 156);
+    let others: Vec<u32> = pids.filter(|pid| !first.contains(pid)).collect();
+    assert!(
+        second.len() > others.len() && second.starts_with(&others),
+        "{second:?} after {first:?}"
+    );
 }

@@ -72,18 +72,6 @@ pub(super) const PROCESS: &[Row<OfProcess>] = &[
     row("load.read_bytes", Unit::Bytes, "Bytes it has read since it started", |v| {
         v.snapshot.load.and_then(|it| it.read_bytes).into()
     }),
-    row(
-        "access.held_bytes",
-        Unit::Bytes,
-        "Anonymous memory at the last look at accessed pages; known of what grows only",
-        |v| v.snapshot.access.map(|it| it.held_bytes).into(),
-    ),
-    row(
-        "access.touched_bytes",
-        Unit::Bytes,
-        "What of it was touched within the quietest three seconds",
-        |v| v.snapshot.access.map(|it| it.touched_bytes).into(),
-    ),
     row("swap_bytes", Unit::Bytes, "Swapped-out memory", |v| v.snapshot.swap_bytes.into()),
     row(
         "lazyfree_bytes",
