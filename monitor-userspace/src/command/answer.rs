@@ -229,3 +229,45 @@ fn form(as_json: bool, line: &Line<'_>, text: impl FnOnce() -> String) -> Result
     let line = serde_json::to_string(line).context("make JSON of the answer")?;
     Ok(line + "\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::Action;
+
+    /// The command line that a command's options amount to.
+    fn merged(arguments: &str) -> Result<Cli> {
+        let cli = Cli::parse_from(format!("memwatch-ebpf {arguments}").split_whitespace());
+        let Some(Action::Leaks(look)) = cli.action.clone() else { unreachable!("{arguments}") };
+        merge(look, cli).map(|(cli, _)| cli)
+    }
+
+    #[test]
+    fn options_mean_the_same_before_and_after_the_command() {
+        for arguments in ["--pid 3 --json -o x leaks", "leaks --pid 3 --json -o x"] {
+            let cli = merged(arguments).unwrap();
+            assert_eq!((cli.scope.pid, cli.json), (vec![3], true), "{arguments}");
+            assert_eq!((cli.output, cli.duration), (Some("x".into()), Some(WATCHED)));
+        }
+    }
+
+    #[test]
+    fn a_command_is_watched_to_its_end_and_everything_else_for_a_while() {
+        assert_eq!(merged("leaks -- ./server --all").unwrap().duration, None);
+        assert_eq!(merged("leaks --all").unwrap().duration, Some(WATCHED));
+        let short = merged("leaks --all --duration 7s").unwrap();
+        assert_eq!(short.duration, Some(Duration::from_secs(7)));
+        assert_eq!(merged("leaks --replay x").unwrap().duration, None);
+    }
+
+    #[test]
+    fn there_is_one_place_to_look_at() {
+        for arguments in ["leaks", "--all leaks --from x", "--replay y leaks --from x"] {
+            let error = merged(arguments).unwrap_err();
+            let status = error.downcast_ref::<Refusal>().map(|refusal| refusal.status);
+            assert_eq!(status, Some(Refusal::USAGE), "{arguments}");
+        }
+    }
+}

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use super::leak_check::CLOCK;
-use crate::output::{Finding, FindingState, View, Viewed};
+use crate::{
+    engine::HostMemory,
+    output::{Finding, FindingState, HostSnapshot, View, Viewed},
+};
 
 /// Processes that ended and findings that are over, of each so many are remembered.
 const REMEMBERED: usize = 1000;
@@ -18,12 +21,22 @@ pub(super) struct Past {
     resolved: VecDeque<Finding>,
     earlier_findings: u64,
     samples: u64,
+    host: Option<HostSnapshot>,
+    host_memory: HostMemory,
     /// Times of the first and the last line, in nanoseconds since 1970.
     from_ns: u64,
     to_ns: u64,
 }
 
 impl Past {
+    /// Takes a line of the host.
+    pub(super) fn host(&mut self, host: HostSnapshot) {
+        if let Ok(at_ns) = u64::try_from(host.ts.0) {
+            self.host_memory.look(at_ns, host.mem_total_bytes, host.mem_available_bytes);
+            self.host = Some(host);
+        }
+    }
+
     pub(super) fn look(&mut self, at_ns: u64) {
         self.from_ns = if self.samples == 0 { at_ns } else { self.from_ns.min(at_ns) };
         self.to_ns = self.to_ns.max(at_ns);
@@ -66,6 +79,8 @@ impl Past {
             to: CLOCK.at(end_ns),
             seconds: (end_ns - self.from_ns) as f64 / 1e9,
             samples: self.samples,
+            host_memory: self.host_memory.trend(),
+            host: self.host,
             findings: self.resolved.drain(..).collect(),
             earlier_findings: self.earlier_findings,
             ..View::default()

@@ -123,7 +123,7 @@ fn print(finding: &Finding, out: &mut impl Write) -> Result<()> {
 type Tell<'a> = &'a mut dyn FnMut(&Finding) -> Result<()>;
 
 /// Goes through the lines of a file.
-fn each_line(from: &Path, take: &mut dyn FnMut(&Given) -> Result<()>) -> Result<()> {
+fn each_line(from: &Path, take: &mut dyn FnMut(&Given, &str) -> Result<()>) -> Result<()> {
     let input: Box<dyn BufRead> = if from.as_os_str() == "-" {
         Box::new(io::stdin().lock())
     } else {
@@ -140,7 +140,7 @@ fn each_line(from: &Path, take: &mut dyn FnMut(&Given) -> Result<()>) -> Result<
             let message = format!("{}: not a line of --json: {error}", place());
             Refusal::new(Refusal::USAGE, message)
         })?;
-        take(&given)?;
+        take(&given, &line)?;
     }
     Ok(())
 }
@@ -154,7 +154,14 @@ struct Judge {
 
 impl Judge {
     fn read(&mut self, from: &Path, tell: Tell<'_>) -> Result<()> {
-        each_line(from, &mut |given| self.take(given, tell))?;
+        each_line(from, &mut |given, line| {
+            if given.r#type.as_deref() == Some("host")
+                && let Ok(host) = serde_json::from_str(line)
+            {
+                self.past.host(host);
+            }
+            self.take(given, tell)
+        })?;
         if self.processes.is_empty() && self.past.is_empty() {
             tracing::warn!("{}: no snapshots in it", from.display());
         }

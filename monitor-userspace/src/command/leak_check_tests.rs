@@ -116,3 +116,25 @@ fn a_limit_in_the_lines_is_forecast_and_makes_a_leak_worse() {
     assert_eq!(near["severity"], "critical", "{near}");
     assert_eq!(near["forecast"]["limit"], "RLIMIT_NOFILE", "{near}");
 }
+
+#[test]
+fn lines_of_the_host_show_how_its_memory_moved() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lines");
+    let host = |at: i64| {
+        let host = crate::output::HostSnapshot {
+            ts: crate::output::Timestamp((1_768_645_800 + at * 5) * 1_000_000_000),
+            mem_total_bytes: 8 << 30,
+            mem_available_bytes: (4 << 30) - (at as u64 * (1 << 20)),
+            ..<_>::default()
+        };
+        serde_json::to_string(&Line::Host(&host)).unwrap() + "\n"
+    };
+    std::fs::write(&path, (0..60).map(host).collect::<String>()).unwrap();
+    let mut judge = Judge::default();
+    judge.read(&path, &mut |_| Ok(())).unwrap();
+    let view = judge.view();
+    assert_eq!(view.host.unwrap().mem_total_bytes, 8 << 30);
+    let rate = view.host_memory.unwrap().rate_per_min;
+    assert!((rate - 12.0 * f64::from(1 << 20)).abs() < 1e5, "{rate}");
+}

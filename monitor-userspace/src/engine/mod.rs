@@ -29,7 +29,7 @@ use regex::Regex;
 pub use requests::Request;
 use rustc_hash::FxHashMap;
 pub use scope::CommPattern;
-pub use view::viewed;
+pub use view::{HostMemory, viewed};
 
 use crate::{
     event::{Family, Input, Loss, SelfReading, Start},

@@ -27,10 +27,37 @@ const SOCK_STREAM: u8 = 1;
 /// (include/net/tcp_states.h; UDP has the first two and `TCP_ESTABLISHED`).
 const UNCONNECTED: [u8; 3] = [0, 7, 10];
 
+/// Of series that are described and not judged.
+const SPEC: SeriesSpec =
+    SeriesSpec { quantum: 0.0, min_effect: LEAST_MEMORY, seed: 0, counts: false };
+
+/// Memory in use of the host over time.
+#[derive(Debug)]
+pub struct HostMemory(Series);
+
+impl Default for HostMemory {
+    fn default() -> Self {
+        Self(Series::new(SPEC))
+    }
+}
+
+impl HostMemory {
+    /// Takes a look at `at_ns`: `MemTotal` and `MemAvailable`, in bytes.
+    pub fn look(&mut self, at_ns: u64, total_bytes: u64, available_bytes: u64) {
+        self.0.push(at_ns, total_bytes.saturating_sub(available_bytes) as f64, 0.0);
+    }
+
+    /// How it moved; `None` before enough was seen.
+    pub fn trend(&self) -> Option<Trend> {
+        let drift = Drift::of(&self.0, |bucket| bucket.floor)?;
+        Some(trend("memory in use", "bytes", &drift, LEAST_MEMORY))
+    }
+}
+
 /// What a view needs beside the state of now.
 #[derive(Debug)]
 pub(super) struct Past {
-    memory: Series,
+    memory: HostMemory,
     cpu: Series,
     ended: VecDeque<Viewed>,
     /// Looks at processes.
@@ -39,10 +66,9 @@ pub(super) struct Past {
 
 impl Default for Past {
     fn default() -> Self {
-        let spec = SeriesSpec { quantum: 0.0, min_effect: LEAST_MEMORY, seed: 0, counts: false };
         Self {
-            memory: Series::new(spec),
-            cpu: Series::new(spec),
+            memory: HostMemory::default(),
+            cpu: Series::new(SPEC),
             ended: VecDeque::new(),
             samples: 0,
         }
@@ -57,11 +83,8 @@ impl Engine {
             Some(viewed(self.snapshot(pid, false)?, &drifts.unwrap_or_default()))
         };
         let living = self.table.pids().into_iter().filter_map(shown);
-        let memory = Drift::of(&self.past.memory, |bucket| bucket.floor);
         // CPU has no floor that means anything: whoever waits for a moment would set it.
         let cpu = Drift::of(&self.past.cpu, |bucket| bucket.mean);
-        let trend =
-            |resource, unit, least| move |drift: Drift| trend(resource, unit, &drift, least);
         let resolved = self.resolved.iter().cloned();
         View {
             from: self.clock.at(self.facts.started_ns),
@@ -70,8 +93,8 @@ impl Engine {
             scope: Some(self.facts.filters.clone()),
             samples: self.past.samples,
             host: self.host_snapshot(),
-            host_memory: memory.map(trend("memory in use", "bytes", LEAST_MEMORY)),
-            host_cpu: cpu.map(trend("CPU", "percent", LEAST_CPU)),
+            host_memory: self.past.memory.trend(),
+            host_cpu: cpu.map(|drift| trend("CPU", "percent", &drift, LEAST_CPU)),
             processes: living.chain(self.past.ended.iter().cloned()).collect(),
             components: self.component_snapshots(),
             findings: resolved.chain(self.open_findings(FindingState::Open)).collect(),
@@ -84,8 +107,7 @@ impl Engine {
 
     /// Takes what the host's trends are made of.
     pub(super) fn remember_host(&mut self, host: &HostReading) {
-        let used = host.mem_total_bytes.saturating_sub(host.mem_available_bytes);
-        self.past.memory.push(host.at_ns, used as f64, 0.0);
+        self.past.memory.look(host.at_ns, host.mem_total_bytes, host.mem_available_bytes);
         let cpu: f64 = self.table.iter().filter_map(|process| process.cpu_percent).sum();
         self.past.cpu.push(host.at_ns, cpu / f64::from(self.facts.cpus.max(1)), 0.0);
     }

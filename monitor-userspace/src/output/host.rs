@@ -1,14 +1,14 @@
 //! The line of the host.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 use crate::event::{Pressures, SystemLimits};
 
 /// The state of the host: what it has, where its memory went, and the sums over all processes, in
 /// which what several share counts once.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HostSnapshot {
     /// When.
     pub ts: Timestamp,
@@ -49,7 +49,7 @@ pub struct HostSnapshot {
 }
 
 /// Where the host's memory is. The parts are disjoint; what they do not explain is a part too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemoryParts {
     /// Nobody's: MemFree, and the free pages that each CPU keeps for itself.
     pub free_bytes: u64,
@@ -81,7 +81,7 @@ pub struct MemoryParts {
 }
 
 /// Memory that no process owns, although a process may have asked for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnownedMemory {
     /// Slab, kernel stacks, page tables, per-CPU, vmalloc and what else is the kernel's.
     pub kernel_bytes: u64,

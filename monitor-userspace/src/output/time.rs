@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 use jiff::fmt::temporal::DateTimePrinter;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::event::schema;
 
@@ -26,6 +26,13 @@ schema!(Timestamp, "Timestamp", { "type": "string", "format": "date-time" });
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let at = jiff::Timestamp::deserialize(deserializer)?.as_nanosecond();
+        i64::try_from(at).map(Self).map_err(serde::de::Error::custom)
     }
 }
 
@@ -58,6 +65,8 @@ mod tests {
     fn times_print_all_nine_digits() {
         let clock = WallClock::new(1_768_645_800_000_000_000);
         assert_eq!(clock.at(123_456_789).to_string(), "2026-01-17T10:30:00.123456789Z");
+        let text = serde_json::to_string(&clock.at(123_456_789)).unwrap();
+        assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), clock.at(123_456_789));
         assert_eq!(clock.at(0).to_string(), "2026-01-17T10:30:00.000000000Z");
     }
 }
