@@ -23,8 +23,8 @@ const RESOLVED_WITHIN: Duration = Duration::from_secs(30);
 /// Long enough for the one that fills up to have stopped, and to be judged after that.
 const WATCHED_AT_LEAST: Duration = Duration::from_secs(150);
 
-/// How long the README's script may take: it watches for three minutes.
-const SCRIPT_WITHIN: Duration = Duration::from_mins(5);
+/// How long the README's script may take: it watches for four minutes.
+const SCRIPT_WITHIN: Duration = Duration::from_mins(6);
 
 /// A worker and the file into which it writes how much it holds.
 struct Worker {
