@@ -58,6 +58,7 @@ impl Engine {
                 growths.forget();
                 self.counts.folded += 1;
             }
+            self.book.forget_growth();
         }
         self.make_coarse(limit);
     }

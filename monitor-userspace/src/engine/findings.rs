@@ -1,6 +1,6 @@
 //! Growth of what processes hold, as findings.
 
-use super::{Engine, Limit, REMEMBERED_FINDINGS};
+use super::{Engine, Limit, REMEMBERED_FINDINGS, growth_rules::under, rules::Who};
 use crate::{
     detect::{FirstPassage, Growth, Hypothesis, first_passage},
     event::{ProcessId, TICK_NS},
@@ -8,7 +8,7 @@ use crate::{
         Believed, Evidence, Finding, FindingState, FindingVerdict, Forecast, Output, Rival,
         Severity, WallClock, amount_text, grows, start_time,
     },
-    rule::{Change, Growths, Quanta, Report, Sample},
+    rule::{Cause, Change, Growths, Quanta, Report, Sample, Told},
 };
 
 /// Per-CPU batches of the kernel's RSS counters, in pages (mm/memory.c, `TASK_RSS_EVENTS_THRESH`).
@@ -37,24 +37,24 @@ impl Engine {
         let quanta = Quanta { mapped: page as f64, resident: step as f64 };
         let growths = self.growths.entry(id.pid).or_insert_with(|| Growths::new(id, quanta));
         for (change, report) in growths.observe(sample) {
-            let state = state_of(change);
-            if let Some(mut finding) = self.finding(id.pid, sample.at_ns, &report, state) {
-                if state == FindingState::Resolved {
-                    finding.verdict = FindingVerdict::Stopped;
-                }
-                self.publish(finding, out);
-            }
+            self.tell_growth(id.pid, sample.at_ns, (change, &report), out);
         }
     }
 
     /// Ends the findings of a process that ended.
     pub(super) fn end_growths(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
         self.looks.forget(pid);
-        let Some(growths) = self.growths.remove(&pid) else { return };
-        for report in growths.open() {
-            if let Some(finding) = self.finding(pid, at_ns, &report, FindingState::Resolved) {
+        let told: Vec<_> = self.told_growths(pid).collect();
+        for (report, told) in told {
+            let told = Told { change: Change::Ended, ..told };
+            // What it was taken for remains: it ended with its process.
+            if let Some(finding) = self.finding(pid, at_ns, &report, told) {
                 self.publish(finding, out);
             }
+        }
+        self.growths.remove(&pid);
+        for cause in Cause::ALL {
+            self.gates.remove(&(pid, cause));
         }
     }
 
@@ -72,23 +72,24 @@ impl Engine {
 
     pub(super) fn open_findings(&self, state: FindingState) -> Vec<Finding> {
         let of_process = |pid| {
-            let open = self.growths.get(&pid).map(Growths::open).into_iter().flatten();
-            open.filter_map(move |report| self.finding(pid, self.now_ns, &report, state))
+            let found = move |(report, told)| {
+                let finding = self.finding(pid, self.now_ns, &report, told)?;
+                Some(Finding { state, ..finding })
+            };
+            self.told_growths(pid).filter_map(found)
         };
         let growing = self.table.pids().into_iter().flat_map(of_process);
-        growing.chain(self.rule_findings(state)).collect()
+        growing.chain(self.gauge_findings(state)).chain(self.rule_findings(state)).collect()
     }
 
-    fn finding(
+    pub(super) fn finding(
         &self,
         pid: u32,
         at_ns: u64,
         report: &Report,
-        state: FindingState,
+        told: Told,
     ) -> Option<Finding> {
-        if !self.book.names(report.rated.rule()) {
-            return None;
-        }
+        let rule = self.book.rules.get(told.rule)?;
         let process = self.table.get(pid)?;
         let subject = Subject {
             id: process.id,
@@ -96,7 +97,11 @@ impl Engine {
             component: process.component.as_ref().map(|place| place.name.clone()),
         };
         let limits = self.limits_of(pid, report.rated);
-        Some(growth_finding(&subject, self.clock, at_ns, report, state, limits))
+        // What a rule holds back is told from when it is told.
+        let report = Report { opened_ns: told.opened_ns, ..*report };
+        let state = state_of(told.change);
+        let finding = growth_finding(&subject, self.clock, at_ns, &report, state, limits);
+        Some(under(rule, &Who::Process(pid), finding))
     }
 }
 
@@ -169,6 +174,15 @@ struct Nearest {
     limit: Limit,
 }
 
+/// Minutes until a growth is as likely as not to have reached the nearest limit; `None` where that
+/// is not in sight.
+pub(super) fn minutes_to_limit(growth: &Growth, limits: &[Limit]) -> Option<f64> {
+    let passages =
+        limits.iter().filter_map(|limit| first_passage(growth, limit.value - limit.held));
+    let soonest = passages.map(|passage| passage.middle).min_by(f64::total_cmp);
+    soonest.filter(|minutes| *minutes < HORIZON_MINUTES)
+}
+
 fn nearest(report: &Report, limits: Vec<Limit>) -> Option<Nearest> {
     let passages = limits.into_iter().filter_map(|limit| {
         let passage = first_passage(&report.leading, limit.value - limit.held)?;
@@ -193,7 +207,7 @@ impl Nearest {
 }
 
 /// A suspicion, a leak, and how soon it hurts.
-fn severity(growth: &Growth, minutes: f64) -> Severity {
+pub(super) fn severity(growth: &Growth, minutes: f64) -> Severity {
     match growth.is_leak {
         false => Severity::Low,
         true if minutes <= CRITICAL_MINUTES => Severity::Critical,
@@ -202,7 +216,7 @@ fn severity(growth: &Growth, minutes: f64) -> Severity {
     }
 }
 
-fn verdict(growth: &Growth) -> FindingVerdict {
+pub(super) fn verdict(growth: &Growth) -> FindingVerdict {
     if growth.is_leak {
         return FindingVerdict::Leak;
     }
@@ -228,7 +242,7 @@ fn told(growth: &Growth, hypothesis: Hypothesis, probability: f64) -> f64 {
     (probability * now / weighed.max(f64::EPSILON)).clamp(0.0, 1.0)
 }
 
-fn rival(growth: &Growth) -> Rival {
+pub(super) fn rival(growth: &Growth) -> Rival {
     let (hypothesis, probability) = growth.beliefs.rival();
     Rival {
         hypothesis: hypothesis.name(),
@@ -238,7 +252,7 @@ fn rival(growth: &Growth) -> Rival {
 }
 
 /// What was weighed, the likeliest first.
-fn explanations(growth: &Growth) -> Vec<Believed> {
+pub(super) fn explanations(growth: &Growth) -> Vec<Believed> {
     let believed = |(hypothesis, probability): (Hypothesis, f32)| Believed {
         hypothesis: hypothesis.name(),
         is_leak: hypothesis.is_leak(),
@@ -252,12 +266,16 @@ fn explanations(growth: &Growth) -> Vec<Believed> {
 
 /// A hash of cause, identity and first time (FNV-1a): the same in every replay.
 fn finding_id(report: &Report, id: ProcessId) -> String {
-    let parts = [u64::from(id.pid), id.start_ticks, report.opened_ns];
+    finding_hash(report.cause.name(), id, report.opened_ns)
+}
+
+/// The same of any cause.
+pub(super) fn finding_hash(cause: &str, id: ProcessId, opened_ns: u64) -> String {
+    let parts = [u64::from(id.pid), id.start_ticks, opened_ns];
     let bytes = parts.iter().flat_map(|part| part.to_le_bytes());
-    let hash =
-        report.cause.name().bytes().chain(bytes).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+    let hash = cause.bytes().chain(bytes).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     format!("{hash:016x}")
 }
 
@@ -270,6 +288,24 @@ fn evidence(report: &Report) -> Vec<Evidence> {
         Some(Evidence { name: signal.rule().into(), value: rate, says: "leak", text })
     });
     let leading = &report.leading;
+    let [shape, e_value] = shape_evidence(leading);
+    let touched = leading.touched_share.map(|share| Evidence {
+        name: "touched_share".into(),
+        value: share,
+        says: if share < 0.15 { "leak" } else { "use" },
+        text: format!("{:.0} % of the memory was used within a few seconds", share * 100.0),
+    });
+    let added = leading.added_share.map(|share| Evidence {
+        name: "added_share".into(),
+        value: share,
+        says: if share < 0.1 { "leak" } else { "use" },
+        text: format!("{:.0} % of what was added was used within a few seconds", share * 100.0),
+    });
+    rates.chain([shape, e_value]).chain(touched).chain(added).collect()
+}
+
+/// What the floors of any series say.
+pub(super) fn shape_evidence(leading: &Growth) -> [Evidence; 2] {
     let shape = Evidence {
         name: "rho".into(),
         value: leading.rho,
@@ -285,19 +321,7 @@ fn evidence(report: &Report) -> Vec<Evidence> {
             leading.e_value_log10.floor()
         ),
     };
-    let touched = leading.touched_share.map(|share| Evidence {
-        name: "touched_share".into(),
-        value: share,
-        says: if share < 0.15 { "leak" } else { "use" },
-        text: format!("{:.0} % of the memory was used within a few seconds", share * 100.0),
-    });
-    let added = leading.added_share.map(|share| Evidence {
-        name: "added_share".into(),
-        value: share,
-        says: if share < 0.1 { "leak" } else { "use" },
-        text: format!("{:.0} % of what was added was used within a few seconds", share * 100.0),
-    });
-    rates.chain([shape, e_value]).chain(touched).chain(added).collect()
+    [shape, e_value]
 }
 
 fn recommendation(report: &Report, pid: u32) -> String {

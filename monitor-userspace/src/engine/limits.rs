@@ -1,7 +1,12 @@
 //! Which limits growth runs into.
 
 use super::Engine;
-use crate::{event::ProcLimits, inventory::Process, output::LimitUse, rule::Signal};
+use crate::{
+    event::{MemoryLimit, ProcLimits},
+    inventory::Process,
+    output::LimitUse,
+    rule::Signal,
+};
 
 /// A limit on the way of a signal, in its unit.
 #[derive(Clone, Debug)]
@@ -69,8 +74,7 @@ impl Engine {
     /// all that grows shares.
     fn memory_limits(&self, process: &Process) -> Vec<Limit> {
         let mut limits = Vec::new();
-        let group = process.component.as_ref().and_then(|it| self.components.reading(&it.path));
-        if let Some(max) = group.and_then(|group| group.memory_max.as_ref()) {
+        if let Some(max) = self.memory_max_of(process.id.pid) {
             let name = format!("memory.max of {}", max.path);
             limits.push(Limit::new(name, max.limit_bytes, max.working_set_bytes));
         }
@@ -80,6 +84,12 @@ impl Engine {
             limits.push(Limit::new("memory of the host", value, value.saturating_sub(free)));
         }
         limits
+    }
+
+    /// The limit on memory on the way of a process's cgroup that leaves least room.
+    pub(super) fn memory_max_of(&self, pid: u32) -> Option<&MemoryLimit> {
+        let place = self.table.get(pid)?.component.as_ref()?;
+        self.components.reading(&place.path)?.memory_max.as_ref()
     }
 
     fn task_limits(&self, process: &Process) -> Vec<Limit> {

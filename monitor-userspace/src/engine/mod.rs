@@ -7,6 +7,8 @@ mod checks;
 mod components;
 mod events;
 mod findings;
+mod gauges;
+mod growth_rules;
 mod host;
 mod limits;
 mod looks;
@@ -15,6 +17,7 @@ mod report;
 mod requests;
 mod resources;
 mod rule_finding;
+mod rule_views;
 mod rules;
 mod scope;
 mod snapshot;
@@ -35,7 +38,7 @@ use crate::{
     event::{Family, Input, Loss, SelfReading, Start},
     inventory::{ProcessTable, Segments, Stacks, Tables},
     output::{Header, Output, Severity, WallClock},
-    rule::{Growths, Rules},
+    rule::{Cause, Gate, Growths, Rules},
 };
 
 /// Version of the line format.
@@ -83,6 +86,8 @@ pub struct Engine {
     stack: Option<(u32, Box<[u64]>)>,
     zombies: zombies::Zombies,
     growths: FxHashMap<u32, Growths>,
+    /// What the rules make of what grows; of what is not told there is none.
+    gates: FxHashMap<(u32, Cause), Gate>,
     book: rules::RuleBook,
     looks: looks::Looks,
     dead: FxHashMap<u32, Dead>,
@@ -143,6 +148,7 @@ impl Engine {
             stack: None,
             zombies: zombies::Zombies::default(),
             growths: FxHashMap::default(),
+            gates: FxHashMap::default(),
             book: rules::RuleBook::new(rules),
             looks: looks::Looks::default(),
             dead: FxHashMap::default(),

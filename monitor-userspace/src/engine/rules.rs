@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
-use super::{Engine, rule_finding::component_of};
+use super::{
+    Engine,
+    rule_finding::component_of,
+    rule_views::{Measured, measured},
+};
 use crate::{
-    event::{self, CustomReading, CustomSubject, CustomValue, Pressures, TICK_NS},
-    output::{ComponentSnapshot, Finding, FindingState, Output, RuleError, Snapshot, start_time},
-    rule::{
-        ComponentView, Counters, HostView, Limits, Pressure, ProcessView, Rules, Subject,
-        SystemTables, Verdict, View, Watched,
-    },
+    event::{CustomReading, CustomSubject, CustomValue, TICK_NS},
+    output::{Finding, FindingState, Output, RuleError, start_time},
+    rule::{Counters, Rules, Subject, Verdict, View, Watched},
 };
 
 /// Components that may report at the same time.
@@ -25,7 +26,7 @@ const FORGOTTEN_NS: u64 = 3_600_000_000_000;
 pub(super) struct RuleBook {
     pub(super) rules: Rules,
     processes: FxHashMap<u32, OfProcess>,
-    components: BTreeMap<String, OfComponent>,
+    pub(super) components: BTreeMap<String, OfComponent>,
     host: Watched,
     /// Rules of which it was told that they fail.
     failing: BTreeSet<usize>,
@@ -41,22 +42,12 @@ struct OfProcess {
 }
 
 #[derive(Debug, Default)]
-struct OfComponent {
+pub(super) struct OfComponent {
     watched: Watched,
-    counters: Counters,
+    pub(super) counters: Counters,
     heard_ns: u64,
     /// What its cgroup says; `None` of what is known by its reports only.
-    measured: Option<Measured>,
-}
-
-/// What a cgroup says of a component.
-#[derive(Clone, Copy, Debug)]
-struct Measured {
-    memory_bytes: Option<u64>,
-    processes: u64,
-    threads: Option<u64>,
-    limits: Limits,
-    pressure: Pressure,
+    pub(super) measured: Option<Measured>,
 }
 
 /// Whom a rule is about.
@@ -80,9 +71,39 @@ impl RuleBook {
         }
     }
 
-    /// Whether a rule of this name is on.
-    pub(super) fn names(&self, rule: &str) -> bool {
-        self.rules.iter().any(|known| known.enabled && known.name == rule)
+    /// What somebody reports of itself.
+    pub(super) fn counters_mut(&mut self, who: &Who) -> Option<&mut Counters> {
+        match who {
+            Who::Process(pid) => self.processes.get_mut(pid)?.counters.as_deref_mut(),
+            Who::Component(name) => self.components.get_mut(name).map(|own| &mut own.counters),
+            Who::Host => None,
+        }
+    }
+
+    /// What somebody reports of itself.
+    pub(super) fn counters(&self, who: &Who) -> Option<&Counters> {
+        match who {
+            Who::Process(pid) => self.processes.get(pid)?.counters.as_deref(),
+            Who::Component(name) => self.components.get(name).map(|own| &own.counters),
+            Who::Host => None,
+        }
+    }
+
+    /// Those who report of themselves: processes by pid, then components by name.
+    pub(super) fn reporters(&self) -> Vec<Who> {
+        let reports = |it: &(&u32, &OfProcess)| it.1.counters.is_some();
+        let mut pids: Vec<u32> =
+            self.processes.iter().filter(reports).map(|(pid, _)| *pid).collect();
+        pids.sort_unstable();
+        let components = self.components.keys().cloned().map(Who::Component);
+        pids.into_iter().map(Who::Process).chain(components).collect()
+    }
+
+    /// Starts the series of gauges anew, but for those that hold a finding open.
+    pub(super) fn forget_growth(&mut self) {
+        let processes = self.processes.values_mut();
+        processes.filter_map(|own| own.counters.as_deref_mut()).for_each(Counters::forget);
+        self.components.values_mut().for_each(|own| own.counters.forget());
     }
 
     /// Bytes of what is remembered, the heap's included.
@@ -106,17 +127,10 @@ impl Engine {
         if !self.book.rules.concerns(Subject::Process) {
             return;
         }
-        let Some(snapshot) = self.snapshot_at(pid, at_ns, false) else { return };
-        let started_ns = self.table.get(pid).map_or(0, |process| process.id.start_ticks * TICK_NS);
         let mut own = self.book.processes.remove(&pid).unwrap_or_default();
-        let view = View::Process(ProcessView {
-            snapshot: &snapshot,
-            age_seconds: (started_ns > 0).then(|| at_ns.saturating_sub(started_ns) as f64 / 1e9),
-            limits: self.limits_for_rules(&snapshot),
-            growth: &[],
-            custom: own.counters.as_deref(),
-        });
-        let verdicts = self.book.rules.observe(&mut own.watched, &view, at_ns);
+        let counters = own.counters.as_deref();
+        let look = |view: &View<'_>| self.book.rules.observe(&mut own.watched, view, at_ns);
+        let verdicts = self.with_process(pid, at_ns, counters, None, look).unwrap_or_default();
         self.book.processes.insert(pid, own);
         self.tell(&Who::Process(pid), at_ns, verdicts, out);
     }
@@ -126,21 +140,10 @@ impl Engine {
         if !self.book.rules.concerns(Subject::Host) {
             return;
         }
-        let Some(snapshot) = self.host_snapshot() else { return };
-        let view = View::Host(HostView {
-            snapshot: &snapshot,
-            pressure: pressure(&snapshot.pressure),
-            tables: SystemTables {
-                open_files: snapshot.limits.open_files,
-                open_files_limit: snapshot.limits.file_max,
-                tasks: snapshot.limits.tasks,
-                tasks_limit: lower(snapshot.limits.pid_max, snapshot.limits.threads_max),
-                conntrack: snapshot.limits.conntrack,
-                conntrack_limit: snapshot.limits.conntrack_max,
-            },
-        });
-        let RuleBook { rules, host, .. } = &mut self.book;
-        let verdicts = rules.observe(host, &view, at_ns);
+        let mut host = std::mem::take(&mut self.book.host);
+        let look = |view: &View<'_>| self.book.rules.observe(&mut host, view, at_ns);
+        let verdicts = self.with_host(look).unwrap_or_default();
+        self.book.host = host;
         self.tell(&Who::Host, at_ns, verdicts, out);
     }
 
@@ -182,35 +185,20 @@ impl Engine {
     }
 
     fn forget_component(&mut self, name: String, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        self.end_gauges(&Who::Component(name.clone()), at_ns, out);
         if let Some(own) = self.book.components.remove(&name) {
             self.end_all(&Who::Component(name), &own.watched, at_ns, out);
         }
     }
 
-    fn limits_for_rules(&self, snapshot: &Snapshot) -> Limits {
-        let own = snapshot.limits.unwrap_or_default();
-        Limits {
-            descriptors: own.open_files,
-            address_space_bytes: own.address_space_bytes,
-            processes: own.processes,
-            mappings: self.host.as_ref().and_then(|host| host.limits.max_map_count),
-            memory_bytes: None,
-        }
-    }
-
     fn judge_component(&mut self, name: &str, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
-        let RuleBook { rules, components, .. } = &mut self.book;
-        let Some(own) = components.get_mut(name) else { return };
-        let view = View::Component(ComponentView {
-            name,
-            custom: Some(&own.counters),
-            memory_bytes: own.measured.and_then(|it| it.memory_bytes),
-            processes: own.measured.map(|it| it.processes),
-            threads: own.measured.and_then(|it| it.threads),
-            limits: own.measured.map(|it| it.limits).unwrap_or_default(),
-            pressure: own.measured.map(|it| it.pressure).unwrap_or_default(),
-        });
-        let verdicts = rules.observe(&mut own.watched, &view, at_ns);
+        let Some(own) = self.book.components.get_mut(name) else { return };
+        let mut watched = std::mem::take(&mut own.watched);
+        let look = |view: &View<'_>| self.book.rules.observe(&mut watched, view, at_ns);
+        let verdicts = self.with_component(name, None, look).unwrap_or_default();
+        if let Some(own) = self.book.components.get_mut(name) {
+            own.watched = watched;
+        }
         self.tell(&Who::Component(name.to_owned()), at_ns, verdicts, out);
     }
 
@@ -222,6 +210,7 @@ impl Engine {
             match self.take_custom(value) {
                 Some(who) => {
                     self.book.values += 1;
+                    self.judge_gauge(&who, value, out);
                     let last: &mut u64 = touched.entry(who).or_default();
                     *last = (*last).max(value.at_ns);
                 }
@@ -274,6 +263,7 @@ impl Engine {
 
     /// Ends what is open of a process that ended. It must still be known.
     pub(super) fn end_rules(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
+        self.end_gauges(&Who::Process(pid), at_ns, out);
         if let Some(own) = self.book.processes.remove(&pid) {
             self.end_all(&Who::Process(pid), &own.watched, at_ns, out);
         }
@@ -338,7 +328,7 @@ impl Engine {
     }
 
     /// A rule that fails for one fails for many: it is told once.
-    fn tell_failure(
+    pub(super) fn tell_failure(
         &mut self,
         who: &Who,
         number: usize,
@@ -368,41 +358,6 @@ impl Engine {
             Who::Process(pid) => self.table.get(*pid),
             Who::Component(_) | Who::Host => None,
         }
-    }
-}
-
-fn measured(snapshot: &ComponentSnapshot) -> Measured {
-    Measured {
-        // The limit may be another cgroup's around it: what counts is what is charged there.
-        memory_bytes: match &snapshot.memory_max {
-            Some(limit) => Some(limit.working_set_bytes),
-            None => snapshot.working_set_bytes,
-        },
-        processes: snapshot.processes,
-        threads: snapshot.threads,
-        limits: Limits {
-            memory_bytes: snapshot.memory_max.as_ref().map(|limit| limit.limit_bytes),
-            processes: snapshot.pids_max.as_ref().map(|limit| limit.limit),
-            ..Limits::default()
-        },
-        pressure: pressure(&snapshot.pressure),
-    }
-}
-
-/// The lower of two limits that are known.
-fn lower(one: Option<u64>, other: Option<u64>) -> Option<u64> {
-    one.into_iter().chain(other).min()
-}
-
-fn pressure(pressures: &Pressures) -> Pressure {
-    let some = |of: Option<event::Pressure>| of.map(|of| of.some.avg10);
-    let full = |of: Option<event::Pressure>| of.and_then(|of| of.full).map(|full| full.avg10);
-    Pressure {
-        memory_some_avg10: some(pressures.memory),
-        memory_full_avg10: full(pressures.memory),
-        cpu_some_avg10: some(pressures.cpu),
-        io_some_avg10: some(pressures.io),
-        io_full_avg10: full(pressures.io),
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::{fs, path::Path};
 
+#[path = "growth_rules_tests.rs"]
+mod growth_rules;
+
 use super::*;
 use crate::{
     engine::{CommPattern, rule_finding::recommendation, tests::facts},
@@ -85,15 +88,15 @@ fn readme() -> String {
 }
 
 /// The rules that the README shows.
-fn example(readme: &str) -> &str {
-    let part = readme.split("<!-- rules:example -->").nth(1).unwrap();
+fn example<'a>(readme: &'a str, name: &str) -> &'a str {
+    let part = readme.split(&format!("<!-- rules:{name} -->")).nth(1).unwrap();
     part.split("```toml\n").nth(1).unwrap().split("```").next().unwrap()
 }
 
 #[test]
 fn the_rules_of_the_readme_print_what_it_says() {
     let readme = readme();
-    let mut world = World::new(example(&readme));
+    let mut world = World::new(example(&readme, "example"));
     world.look(10, 250);
     world.look(20, 250);
     assert_eq!(world.text(), "");
@@ -210,13 +213,6 @@ fn what_nobody_is_watched_for_is_not_taken() {
     }
     let taken = 1 + MAX_COMPONENTS as u64;
     assert_eq!((world.engine.book.values, world.engine.book.rejected), (taken, 3));
-}
-
-#[test]
-fn a_growth_rule_that_is_switched_off_names_nothing() {
-    let names = |rules: &str| World::new(rules).engine.book.names("rss_growth");
-    assert!(names(""));
-    assert!(!names("[[rule]]\nname = \"rss_growth\"\nenabled = false\n"));
 }
 
 #[test]

@@ -90,6 +90,23 @@ pub enum FindingVerdict {
     Threshold,
 }
 
+impl FindingVerdict {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Leak => "leak",
+            Self::Suspect => "suspect",
+            Self::PossibleFill => "possible_fill",
+            Self::WarmingUp => "warming_up",
+            Self::LoadDriven => "load_driven",
+            Self::AllocatorRetention => "allocator_retention",
+            Self::Periodic => "periodic",
+            Self::Stopped => "stopped",
+            Self::Threshold => "threshold",
+        }
+    }
+}
+
 /// A figure that speaks for or against a finding.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Evidence {

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{CustomKind, CustomValue};
+use super::{
+    Change, Single, SingleReport,
+    signal::{MIN_EFFECT_BYTES, MIN_EFFECT_ITEMS},
+};
+use crate::{
+    event::{CustomKind, CustomValue},
+    series::SeriesSpec,
+};
 
 /// Names a process or a component may report.
 const MAX_NAMES: usize = 32;
@@ -19,9 +26,11 @@ struct Last {
 }
 
 /// What one process or component reports of itself.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Counters {
     by_name: BTreeMap<String, Last>,
+    /// Growth of gauges. A counter rises for ever by its nature, and a rate that rises is load.
+    growths: BTreeMap<String, Single>,
 }
 
 impl Counters {
@@ -40,6 +49,36 @@ impl Counters {
         true
     }
 
+    /// Judges what was taken: a gauge as it is, a counter not at all. `seed` is of whoever reports
+    /// it, `load` the CPU it used lately, percent of one core.
+    pub fn judge(
+        &mut self,
+        value: &CustomValue,
+        seed: u64,
+        load: f64,
+    ) -> Option<(Change, SingleReport)> {
+        if value.kind == CustomKind::Counter {
+            return self.growths.get_mut(&value.name).and_then(Single::stop);
+        }
+        let single = self.growths.entry(value.name.clone()).or_default();
+        single.observe(|| spec(&value.name, seed), value.at_ns, Some(value.value), load)
+    }
+
+    /// The growth of gauges, by name.
+    pub fn growths(&self) -> impl Iterator<Item = (&String, &Single)> {
+        self.growths.iter()
+    }
+
+    /// The growth of a gauge.
+    pub fn growth_mut(&mut self, name: &str) -> Option<&mut Single> {
+        self.growths.get_mut(name)
+    }
+
+    /// Starts all series anew but for those that hold a finding open.
+    pub fn forget(&mut self) {
+        self.growths.values_mut().for_each(Single::forget);
+    }
+
     /// A gauge's value, or a counter's increase a minute; `None` while it is not known.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.by_name.get(name)?.seen
@@ -47,8 +86,27 @@ impl Counters {
 
     /// Bytes of memory, the heap's included.
     pub fn memory_bytes(&self) -> usize {
-        self.by_name.keys().map(|name| size_of::<(String, Last)>() + name.len()).sum()
+        let names = self.by_name.keys().map(|name| size_of::<(String, Last)>() + name.len());
+        let series = self
+            .growths
+            .iter()
+            .map(|(name, single)| size_of::<(String, Single)>() + name.len() + single.heap_bytes());
+        names.chain(series).sum()
     }
+}
+
+/// What a gauge counts, by the ending of its name, as metrics are commonly named.
+pub fn is_bytes(name: &str) -> bool {
+    name.ends_with("_bytes") || name == "bytes"
+}
+
+/// The series of a gauge.
+fn spec(name: &str, seed: u64) -> SeriesSpec {
+    let seed = name.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let min_effect = if is_bytes(name) { MIN_EFFECT_BYTES } else { MIN_EFFECT_ITEMS };
+    SeriesSpec { quantum: 1.0, min_effect, seed, counts: !is_bytes(name) }
 }
 
 /// Increase a minute. A counter that fell was started anew, from zero.

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// An open finding is reported again this often at most, unless its figures moved.
-const UPDATE_NS: u64 = 60_000_000_000;
+pub(super) const UPDATE_NS: u64 = 60_000_000_000;
 /// A rate that moved by this share is reported before its time.
 const RATE_MOVED: f64 = 0.1;
 /// Share of the growth of the whole that a special signal must show to give the finding its name.
@@ -217,10 +217,13 @@ impl Growths {
 
 /// Whether the figures of a finding differ enough to be told at once.
 fn moved(last: &Report, now: &Report) -> bool {
-    let (before, after) = (last.leading.rate_per_min, now.leading.rate_per_min);
-    (after - before).abs() > RATE_MOVED * before.abs()
-        || now.place != last.place
-        || now.leading.is_leak != last.leading.is_leak
+    has_moved(&last.leading, &now.leading) || now.place != last.place
+}
+
+/// Whether a growth differs enough from what was told of it.
+pub(super) fn has_moved(last: &Growth, now: &Growth) -> bool {
+    let (before, after) = (last.rate_per_min, now.rate_per_min);
+    (after - before).abs() > RATE_MOVED * before.abs() || now.is_leak != last.is_leak
 }
 
 #[cfg(test)]

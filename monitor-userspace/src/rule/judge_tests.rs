@@ -30,6 +30,7 @@ impl World {
             age_seconds: Some(second as f64),
             limits: Limits::default(),
             growth: &[],
+            gauges: super::super::GaugeGrowths::default(),
             custom: None,
         });
         let verdicts = self.rules.observe(&mut self.watched, &view, second * SECOND);
@@ -115,6 +116,7 @@ fn other_rules_go_on_while_one_fails() {
             age_seconds: None,
             limits: Limits::default(),
             growth: &[],
+            gauges: super::super::GaugeGrowths::default(),
             custom: None,
         });
         let verdicts = world.rules.observe(&mut world.watched, &view, second * SECOND);

@@ -1,7 +1,7 @@
 //! All rules of a run: the built-in ones and what the user's files make of them, checked.
 
 use super::{
-    Grade, Holds, RuleFault, RuleFaults, Signal, Subject, Value, Variable, View,
+    Grade, Grower, Holds, RuleFault, RuleFaults, Subject, Value, Variable, View,
     condition::{Condition, Functions},
     file::{Draft, Place, inside, read},
 };
@@ -51,8 +51,8 @@ pub struct Rule {
     /// Where it comes from.
     pub origin: Origin,
     condition: Condition,
-    /// The series whose growth it names.
-    signal: Option<Signal>,
+    /// Whose growth it names.
+    grower: Option<Grower>,
 }
 
 /// What is looked at of a kind of subject.
@@ -132,25 +132,35 @@ impl Rules {
         self.all.get(number)
     }
 
-    /// The rule that names growth of this series, with its resource and recommendation; `None`
-    /// where it is switched off.
-    pub fn growth_rule(&self, signal: Signal) -> Option<&Rule> {
-        let mut enabled = self.all.iter().filter(|rule| rule.enabled);
-        // Files are descriptors: they come under the same rule.
-        enabled
-            .clone()
-            .find(|rule| rule.signal == Some(signal))
-            .or_else(|| enabled.find(|rule| rule.name == signal.rule()))
+    /// The rule that names growth of this in such a subject, and its number; `None` where it is
+    /// switched off.
+    pub fn growth_rule(&self, subject: Subject, grower: &Grower) -> Option<(usize, &Rule)> {
+        let mut enabled = self.all.iter().enumerate().filter(|(_, rule)| rule.enabled);
+        let of = |grower: Grower| {
+            enabled
+                .clone()
+                .find(|(_, rule)| rule.subject == subject && rule.grower.as_ref() == Some(&grower))
+        };
+        let any = matches!(grower, Grower::Gauge(_)).then_some(Grower::AnyGauge);
+        let found = of(grower.clone()).or_else(|| of(any?));
+        // What has no rule of its own comes under a wider one: files are descriptors, and there is
+        // one for all gauges of whoever reports them.
+        found.or_else(|| {
+            enabled.find(|(_, rule)| rule.grower.is_some() && rule.name == grower.rule())
+        })
     }
 
-    /// Whether the judge's figures, and whatever else the condition asks for, are enough for the
-    /// growth rule of this series. What is switched off never holds; what fails is undecided.
-    pub fn growth_holds(&self, signal: Signal, view: &View<'_>) -> Holds {
-        let Some(rule) = self.growth_rule(signal) else { return Holds::No };
+    /// Whether the judge's figures, and whatever else its condition asks for, are enough for a growth
+    /// rule.
+    ///
+    /// # Errors
+    /// Why its condition cannot be evaluated.
+    pub fn growth_holds(&self, number: usize, view: &View<'_>) -> Result<Holds, String> {
+        let Some(rule) = self.all.get(number) else { return Ok(Holds::No) };
         let variables = rule.condition.variables();
         let values: Vec<Value<'_>> = variables.iter().map(|it| it.read(view)).collect();
         let value = |at: usize| values.get(at).copied().unwrap_or(Value::Unknown);
-        rule.condition.holds(&self.functions, value).unwrap_or(Holds::Undecided)
+        rule.condition.holds(&self.functions, value)
     }
 
     /// What the condition of a rule says where its variables have these values.
@@ -195,12 +205,12 @@ fn finish(draft: Draft, first: usize, files: &[&RuleFile]) -> Result<Finished, R
         let at = inside(file, &place.at, &wrong.at);
         fault(&Place { file: place.file, at }, wrong.message)
     })?;
-    let signal = match grade.value {
-        Grade::Computed => Some(
-            signal_of(&condition).ok_or_else(|| fault(&grade.place, NOT_ONE_SIGNAL.to_owned()))?,
-        ),
-        Grade::Fixed(_) => None,
-    };
+    // A built-in rule about growth stays one when its severity is changed.
+    let is_growth = grade.value == Grade::Computed || (first == 0 && Grower::has_rule(&name.value));
+    let grower = grower_of(&condition).filter(|_| is_growth);
+    if is_growth && grower.is_none() {
+        return Err(fault(&grade.place, NOT_ONE_SERIES.to_owned()));
+    }
     let from = |number: usize| files.get(number).map_or(String::new(), |file| file.name.clone());
     let origin = match (first, name.place.file) {
         (0, 0) => Origin::BuiltIn,
@@ -220,19 +230,19 @@ fn finish(draft: Draft, first: usize, files: &[&RuleFile]) -> Result<Finished, R
         enabled: draft.enabled.is_none_or(|enabled| enabled.value),
         origin,
         condition,
-        signal,
+        grower,
         name: name.value,
     };
     Ok((rule, place))
 }
 
-const NOT_ONE_SIGNAL: &str = "severity \"computed\" is for conditions over the growth of one series (growth.heap.confidence)";
+const NOT_ONE_SERIES: &str = "severity \"computed\" is for conditions over the growth of one series (growth.heap.confidence)";
 
 /// The one series whose growth a condition is about.
-fn signal_of(condition: &Condition) -> Option<Signal> {
-    let mut signals = condition.variables().iter().filter_map(Variable::signal);
-    let first = signals.next()?;
-    signals.all(|signal| signal == first).then_some(first)
+fn grower_of(condition: &Condition) -> Option<Grower> {
+    let mut growers = condition.variables().iter().filter_map(Variable::grower);
+    let first = growers.next()?;
+    growers.all(|grower| grower == first).then(|| first.clone())
 }
 
 /// Growth of a series has one name.
@@ -243,7 +253,8 @@ fn one_a_signal(
 ) -> Result<Finished, RuleFault> {
     let (rule, place) = &finished;
     let is_same = |other: &&Rule| {
-        other.enabled && rule.enabled && other.signal.is_some() && other.signal == rule.signal
+        let is_on = other.enabled && rule.enabled && other.subject == rule.subject;
+        is_on && other.grower.is_some() && other.grower == rule.grower
     };
     let Some(other) = rules.iter().find(is_same) else { return Ok(finished) };
     let message =
@@ -256,7 +267,7 @@ fn one_a_signal(
 fn plan(rules: &[Rule], subject: Subject) -> Plan {
     let mut plan = Plan::default();
     for (number, rule) in rules.iter().enumerate() {
-        if !rule.enabled || rule.subject != subject || rule.grade == Grade::Computed {
+        if !rule.enabled || rule.subject != subject || rule.grower.is_some() {
             continue;
         }
         let mut slots = Vec::new();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::output::Severity;
+use crate::{output::Severity, rule::Signal};
 
 fn file(text: &str) -> RuleFile {
     RuleFile { name: "my.toml".to_owned(), text: text.to_owned() }
@@ -27,7 +27,11 @@ fn built_in_rules_are_right_and_complete() {
         }
     }
     for signal in Signal::ALL {
-        assert!(rules.growth_rule(signal).is_some(), "{}", signal.rule());
+        assert!(
+            rules.growth_rule(Subject::Process, &Grower::Signal(signal)).is_some(),
+            "{}",
+            signal.rule()
+        );
     }
     for name in ["fd_limit", "close_wait", "zombie_children", "memory_critical", "cgroup_limit"] {
         assert!(matches!(named(&rules, name).grade, Grade::Fixed(_)), "{name}");
@@ -68,7 +72,7 @@ fn a_users_file_adds_changes_and_switches_off() {
     assert_eq!(changed.hold_ns, 60_000_000_000, "what is not named stays");
     assert_eq!(changed.grade, Grade::Fixed(Severity::Medium));
     assert!(!named(&rules, "heap_growth").enabled);
-    assert!(rules.growth_rule(Signal::Heap).is_none());
+    assert!(rules.growth_rule(Subject::Process, &Grower::Signal(Signal::Heap)).is_none());
 }
 
 #[test]
@@ -85,7 +89,9 @@ fn a_growth_rule_may_be_replaced_and_ask_for_more() {
         condition = "growth.heap.confidence >= 0.5 && heap_bytes > 1000 && comm != 'java'"
         "#,
     );
-    assert_eq!(rules.growth_rule(Signal::Heap).unwrap().name, "big_heap_growth");
+    let heap = Grower::Signal(Signal::Heap);
+    let (number, rule) = rules.growth_rule(Subject::Process, &heap).unwrap();
+    assert_eq!(rule.name, "big_heap_growth");
     let holds = |comm: &str, heap_bytes, confidence| {
         let snapshot = crate::output::Snapshot {
             comm: comm.to_owned(),
@@ -94,15 +100,16 @@ fn a_growth_rule_may_be_replaced_and_ask_for_more() {
         };
         let mut growth = [None; Signal::ALL.len()];
         growth[Signal::Heap as usize] =
-            Some(crate::rule::GrowthFigures { confidence, rate_per_min: None, verdict: None });
+            Some(crate::rule::GrowthFigures { confidence, ..Default::default() });
         let view = View::Process(crate::rule::ProcessView {
             snapshot: &snapshot,
             age_seconds: None,
             limits: crate::rule::Limits::default(),
             growth: &growth,
+            gauges: crate::rule::GaugeGrowths::default(),
             custom: None,
         });
-        rules.growth_holds(Signal::Heap, &view)
+        rules.growth_holds(number, &view).unwrap()
     };
     assert_eq!(holds("api", Some(2000), Some(0.9)), Holds::Yes);
     assert_eq!(holds("java", Some(2000), Some(0.9)), Holds::No);

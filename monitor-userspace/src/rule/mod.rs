@@ -9,10 +9,13 @@ mod custom;
 mod drift;
 mod fault;
 mod file;
+mod gate;
+mod grower;
 mod growth;
 mod judge;
 mod load;
 mod signal;
+mod single;
 mod subject;
 mod table;
 mod value;
@@ -20,18 +23,21 @@ mod variable;
 mod watched;
 
 pub use condition::Holds;
-pub use custom::Counters;
+pub use custom::{Counters, is_bytes};
 pub use drift::{Drift, Drifts};
 pub use fault::{RuleFault, RuleFaults};
 pub use file::Grade;
+pub use gate::{Gate, Said, Told};
+pub use grower::Grower;
 pub use growth::{Change, Growths, Report, Sample};
 pub use judge::{Held, Quote, Verdict, Watched};
 pub use load::{Origin, Rule, Rules};
 use load::{Plan, Planned};
 pub use signal::{Cause, Quanta, Signal, Values};
+pub use single::{Single, SingleReport};
 pub use subject::{
-    ComponentView, GrowthFigures, HostView, Limits, Pressure, ProcessView, Subject, SystemTables,
-    View,
+    ComponentView, GaugeGrowths, GrowthFigures, HostView, Limits, Pressure, ProcessView, Subject,
+    SystemTables, View,
 };
 pub use value::{Unit, Value};
 pub use variable::{Documented, Variable, documented};

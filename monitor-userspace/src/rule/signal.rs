@@ -3,9 +3,9 @@
 use crate::series::SeriesSpec;
 
 /// The least growth in bytes that is worth a word.
-const MIN_EFFECT_BYTES: f64 = 1_048_576.0;
+pub(super) const MIN_EFFECT_BYTES: f64 = 1_048_576.0;
 /// The least growth in objects.
-const MIN_EFFECT_ITEMS: f64 = 8.0;
+pub(super) const MIN_EFFECT_ITEMS: f64 = 8.0;
 
 /// One measure of a process that may grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

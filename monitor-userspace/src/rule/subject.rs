@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Value, custom::Counters};
+use super::{Grower, Value, custom::Counters};
 use crate::output::{HostSnapshot, Snapshot};
 
 /// What a rule is about.
@@ -64,8 +64,8 @@ pub struct Pressure {
     pub io_full_avg10: Option<f64>,
 }
 
-/// What one growth series of a process says, as the judge has it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What one growth series says, as the judge has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct GrowthFigures {
     /// Probability that it is a leak.
     pub confidence: Option<f64>,
@@ -73,6 +73,19 @@ pub struct GrowthFigures {
     pub rate_per_min: Option<f64>,
     /// The name of its verdict.
     pub verdict: Option<&'static str>,
+    /// log10 of the e-value that opened the gate.
+    pub e_value_log10: Option<f64>,
+    /// Minutes until the nearest limit is as likely reached as not; `None` where none is in sight.
+    pub minutes_to_limit: Option<f64>,
+}
+
+/// Gauges that grow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GaugeGrowths<'a> {
+    /// Those of which a finding may be open, by name.
+    pub open: &'a [(String, GrowthFigures)],
+    /// The one that is judged at the moment.
+    pub judged: Option<GrowthFigures>,
 }
 
 /// What is known of a process.
@@ -86,6 +99,8 @@ pub struct ProcessView<'a> {
     pub limits: Limits,
     /// Its growth, by [`Signal`](super::Signal); empty until the judge has looked.
     pub growth: &'a [Option<GrowthFigures>],
+    /// Growth of what it reports of itself.
+    pub gauges: GaugeGrowths<'a>,
     /// What it reports of itself.
     pub custom: Option<&'a Counters>,
 }
@@ -107,6 +122,8 @@ pub struct ComponentView<'a> {
     pub pressure: Pressure,
     /// What is reported of it.
     pub custom: Option<&'a Counters>,
+    /// Growth of what is reported of it.
+    pub gauges: GaugeGrowths<'a>,
 }
 
 /// Tables of the kernel that fill up for everybody.
@@ -155,6 +172,26 @@ impl<'a> View<'a> {
             Self::Process(_) => Subject::Process,
             Self::Component(_) => Subject::Component,
             Self::Host(_) => Subject::Host,
+        }
+    }
+
+    /// The figures of what grows; `None` where it does not.
+    pub fn growth(&self, grower: &Grower) -> Option<GrowthFigures> {
+        let gauges = match self {
+            Self::Process(view) => view.gauges,
+            Self::Component(view) => view.gauges,
+            Self::Host(_) => GaugeGrowths::default(),
+        };
+        match (grower, self) {
+            (Grower::Signal(signal), Self::Process(view)) => {
+                view.growth.get(*signal as usize).copied().flatten()
+            }
+            (Grower::AnyGauge, _) => gauges.judged,
+            (Grower::Gauge(name), _) => {
+                let named = gauges.open.iter().find(|(known, _)| known == name);
+                named.map(|(_, figures)| *figures)
+            }
+            _ => None,
         }
     }
 

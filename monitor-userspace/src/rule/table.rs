@@ -185,7 +185,7 @@ pub(super) const PROCESS: &[Row<OfProcess>] = &[
         v.limits.processes.into()
     }),
     row("limit.mappings", Unit::Count, "vm.max_map_count", |v| v.limits.mappings.into()),
-    row("limit.memory_bytes", Unit::Bytes, "Not known yet of a process: ask its component", |v| {
+    row("limit.memory_bytes", Unit::Bytes, "The tightest memory.max of its cgroup's path", |v| {
         v.limits.memory_bytes.into()
     }),
 ];

@@ -80,6 +80,8 @@ pub enum Unit {
     Percent,
     /// Seconds.
     Seconds,
+    /// Minutes.
+    Minutes,
     /// A share, 0 to 1.
     Share,
     /// Bytes or things a minute.
@@ -98,6 +100,7 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Percent => "percent",
             Self::Seconds => "seconds",
+            Self::Minutes => "minutes",
             Self::Share => "0 to 1",
             Self::PerMinute => "per minute",
             Self::Own => "its own",
@@ -111,6 +114,7 @@ impl Unit {
             Self::Bytes => crate::output::byte_text(number),
             Self::Percent => format!("{} %", short(number)),
             Self::Seconds => format!("{} s", short(number)),
+            Self::Minutes => format!("{} min", short(number)),
             Self::PerMinute => format!("{} a minute", short(number)),
             Self::Count | Self::Share | Self::Own | Self::Text => short(number),
         }

@@ -1,7 +1,7 @@
 //! The variables that conditions may use, found by name.
 
 use super::{
-    GrowthFigures, Signal, Subject, Unit, Value, View,
+    Grower, GrowthFigures, Subject, Unit, Value, View,
     table::{COMPONENT, HOST, PROCESS, Row},
 };
 
@@ -10,43 +10,22 @@ const GROWTH: &str = "growth";
 /// First part of the names of what applications report.
 pub(super) const CUSTOM: &str = "custom";
 
-/// The name of a series in `growth.NAME`: that of what it counts.
-const fn series(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Heap => "heap",
-        Signal::Anon => "anon_mapped",
-        Signal::Touched => "touched",
-        Signal::Shared => "shared_mapped",
-        Signal::Segments => "shm_segments",
-        Signal::Memfds => "memfds",
-        Signal::Descriptors => "descriptors",
-        Signal::Files => "files",
-        Signal::Pipes => "pipes",
-        Signal::Eventfds => "eventfds",
-        Signal::Sockets => "sockets",
-        Signal::CloseWait => "close_wait",
-        Signal::Timerfds => "timerfds",
-        Signal::Timers => "timers",
-        Signal::EpollWatches => "epoll_watches",
-        Signal::InotifyWatches => "inotify_watches",
-        Signal::Threads => "threads",
-        Signal::Children => "children",
-        Signal::Zombies => "zombies",
-    }
-}
-
 /// A figure of a growth series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Figure {
     Confidence,
     Rate,
     Verdict,
+    EValue,
+    Minutes,
 }
 
-const FIGURES: [(&str, Figure, Unit, &str); 3] = [
+const FIGURES: [(&str, Figure, Unit, &str); 5] = [
     ("confidence", Figure::Confidence, Unit::Share, "Probability that its growth is a leak"),
     ("rate_per_min", Figure::Rate, Unit::PerMinute, "How fast it grows, in bytes or things"),
     ("verdict", Figure::Verdict, Unit::Text, "What its growth is taken for: leak, suspect, …"),
+    ("e_value_log10", Figure::EValue, Unit::Count, "log10 of the evidence that it is no chance"),
+    ("minutes_to_limit", Figure::Minutes, Unit::Minutes, "Time until it reaches the nearest limit"),
 ];
 
 /// Where a variable is read.
@@ -54,7 +33,7 @@ const FIGURES: [(&str, Figure, Unit, &str); 3] = [
 enum Place {
     /// A line of the table of the subject.
     Table(usize),
-    Growth(Signal, Figure),
+    Growth(Grower, Figure),
     Custom(String),
 }
 
@@ -69,7 +48,7 @@ impl Variable {
     /// The variable of this name; `None` where a rule about such a subject has none.
     pub fn find(subject: Subject, name: &str) -> Option<Self> {
         let place = place_in_table(subject, name)
-            .or_else(|| growth(name).filter(|_| subject == Subject::Process))
+            .or_else(|| growth(subject, name))
             .or_else(|| custom(name).filter(|_| subject != Subject::Host))?;
         Some(Self { subject, place })
     }
@@ -78,9 +57,9 @@ impl Variable {
     pub fn name(&self) -> String {
         match &self.place {
             Place::Table(at) => row_text(self.subject, *at).0.to_owned(),
-            Place::Growth(signal, figure) => {
+            Place::Growth(grower, figure) => {
                 let text = FIGURES.iter().find(|(_, it, ..)| it == figure).map_or("", |it| it.0);
-                format!("{GROWTH}.{}.{text}", series(*signal))
+                format!("{GROWTH}.{}.{text}", grower.name())
             }
             Place::Custom(name) => format!("{CUSTOM}.{name}"),
         }
@@ -90,17 +69,17 @@ impl Variable {
     pub fn unit(&self) -> Unit {
         match &self.place {
             Place::Table(at) => row_text(self.subject, *at).1,
-            Place::Growth(_, Figure::Confidence) => Unit::Share,
-            Place::Growth(_, Figure::Rate) => Unit::PerMinute,
-            Place::Growth(_, Figure::Verdict) => Unit::Text,
+            Place::Growth(_, figure) => {
+                FIGURES.iter().find(|(_, it, ..)| it == figure).map_or(Unit::Text, |it| it.2)
+            }
             Place::Custom(_) => Unit::Own,
         }
     }
 
-    /// The growth series it is of.
-    pub fn signal(&self) -> Option<Signal> {
-        match self.place {
-            Place::Growth(signal, _) => Some(signal),
+    /// Whose growth it is of.
+    pub fn grower(&self) -> Option<&Grower> {
+        match &self.place {
+            Place::Growth(grower, _) => Some(grower),
             Place::Table(_) | Place::Custom(_) => None,
         }
     }
@@ -108,14 +87,15 @@ impl Variable {
     /// Its value; unknown of a subject of another kind.
     pub fn read<'a>(&self, view: &View<'a>) -> Value<'a> {
         match (&self.place, view) {
+            // A rule about gauges is asked of whoever reports them.
+            (Place::Table(_), view) if self.subject != view.subject() => Value::Unknown,
             (Place::Table(at), View::Process(view)) => value(PROCESS, *at, |read| read(view)),
             (Place::Table(at), View::Component(view)) => value(COMPONENT, *at, |read| read(view)),
             (Place::Table(at), View::Host(view)) => value(HOST, *at, |read| read(view)),
-            (Place::Growth(signal, figure), View::Process(view)) => {
-                let figures = view.growth.get(*signal as usize).copied().flatten();
+            (Place::Growth(grower, figure), view) => {
+                let figures = view.growth(grower);
                 figures.map_or(Value::Unknown, |figures| figure_of(&figures, *figure))
             }
-            (Place::Growth(..), _) => Value::Unknown,
             (Place::Custom(name), view) => view.custom(name),
         }
     }
@@ -130,6 +110,8 @@ fn figure_of(figures: &GrowthFigures, figure: Figure) -> Value<'static> {
         Figure::Confidence => figures.confidence.into(),
         Figure::Rate => figures.rate_per_min.into(),
         Figure::Verdict => figures.verdict.into(),
+        Figure::EValue => figures.e_value_log10.into(),
+        Figure::Minutes => figures.minutes_to_limit.into(),
     }
 }
 
@@ -151,11 +133,11 @@ fn row_text(subject: Subject, at: usize) -> (&'static str, Unit) {
     row.unwrap_or(("", Unit::Text))
 }
 
-fn growth(name: &str) -> Option<Place> {
-    let (signal, figure) = name.strip_prefix(GROWTH)?.strip_prefix('.')?.split_once('.')?;
-    let signal = Signal::ALL.into_iter().find(|it| series(*it) == signal)?;
+fn growth(subject: Subject, name: &str) -> Option<Place> {
+    let (grower, figure) = name.strip_prefix(GROWTH)?.strip_prefix('.')?.rsplit_once('.')?;
+    let grower = Grower::find(subject, grower)?;
     let (_, figure, ..) = FIGURES.iter().find(|(text, ..)| *text == figure)?;
-    Some(Place::Growth(signal, *figure))
+    Some(Place::Growth(grower, *figure))
 }
 
 fn custom(name: &str) -> Option<Place> {
@@ -178,21 +160,30 @@ pub struct Documented {
 
 /// All variables, in the order of the table.
 pub fn documented() -> Vec<Documented> {
-    let growth = Signal::ALL.into_iter().flat_map(|signal| {
-        FIGURES.iter().map(move |(figure, _, unit, about)| Documented {
-            subject: Subject::Process,
-            name: format!("{GROWTH}.{}.{figure}", series(signal)),
-            unit: *unit,
-            about: (*about).to_owned(),
-        })
-    });
     rows_of(PROCESS, Subject::Process)
-        .chain(growth)
+        .chain(growths_of(Subject::Process))
         .chain([reported(Subject::Process)])
         .chain(rows_of(COMPONENT, Subject::Component))
+        .chain(growths_of(Subject::Component))
         .chain([reported(Subject::Component)])
         .chain(rows_of(HOST, Subject::Host))
+        .chain(growths_of(Subject::Host))
         .collect()
+}
+
+fn growths_of(subject: Subject) -> impl Iterator<Item = Documented> {
+    let one = move |grower: Grower| {
+        FIGURES.iter().map(move |(figure, _, unit, about)| Documented {
+            subject,
+            name: format!("{GROWTH}.{}.{figure}", grower.name()),
+            unit: *unit,
+            about: match grower {
+                Grower::AnyGauge => format!("{about}; growth.custom.NAME.{figure} of one gauge"),
+                _ => (*about).to_owned(),
+            },
+        })
+    };
+    Grower::of(subject).into_iter().flat_map(one)
 }
 
 fn rows_of<R>(rows: &'static [Row<R>], subject: Subject) -> impl Iterator<Item = Documented> {
