@@ -30,6 +30,7 @@ mod touched;
 mod tracker;
 #[cfg(test)]
 mod tracker_tests;
+mod use_slope;
 
 pub use conformal::{Conformal, GATE};
 pub use features::{COUNT as FEATURES, Features, NAMES as FEATURE_NAMES};

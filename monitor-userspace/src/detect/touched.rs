@@ -7,9 +7,7 @@
 //! Then the rest of it is not used, wherever the touched pages lie. And where a program also uses much,
 //! the same pages again and again: does what is touched grow along with what is held?
 
-use crate::series::WINDOW;
-
-use super::stats::{median, normal_density};
+use super::use_slope::{Look, likelihood, slope};
 
 /// A look at accessed pages.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,16 +22,18 @@ pub struct LookAtPages {
 
 /// Looks of one length that are remembered.
 const REMEMBERED: usize = 4;
-/// Lengths from which a look is a long and a middling one, ns.
+/// Lengths from which a look is a long one, half as long, and a middling one, ns.
 const LONG_NS: u64 = 45_000_000_000;
+const HALF_NS: u64 = 25_000_000_000;
 const MIDDLING_NS: u64 = 10_000_000_000;
 
 /// How much likelier a leak is than growth that is in use, by the share of what was added that is touched
 /// at most. By judgement, from few programs: within a minute, leaks of C, C++, Rust and Python had
 /// 0.00, a cache and a warm-up 0.13 to 0.30; but what is added and not read in that time, though it is
-/// no leak, exists (a table between its doublings, sessions that wait): taken as one in twenty, which
-/// bounds them. Within three seconds a cache that is asked little looks as unused as a leak.
-const LONG: &[(f64, f64)] = &[(0.05, 20.0), (0.08, 8.0), (0.12, 2.0)];
+/// no leak, exists (a table between its doublings, sessions that wait): taken as one in thirty,
+/// which bounds them. Within three seconds a cache that is asked little looks as unused as a leak.
+const LONG: &[(f64, f64)] = &[(0.02, 32.0), (0.05, 20.0), (0.08, 8.0), (0.12, 2.0)];
+const HALF: &[(f64, f64)] = &[(0.02, 12.0), (0.05, 6.0)];
 const MIDDLING: &[(f64, f64)] = &[(0.05, 3.0)];
 const SHORT: &[(f64, f64)] = &[(0.03, 1.5)];
 /// Where even so much of what was added is touched within seconds, a leak is so much less likely.
@@ -48,26 +48,11 @@ const OWN_FROM: f64 = 4_194_304.0;
 const KEPT: usize = 16;
 /// Long looks that first make one that is kept.
 const FIRST_BLOCK: u32 = 2;
-/// Looks that a slope needs.
-const LEAST: usize = 5;
 /// Touched in a long look, over what was in the middling one before it: up to that, the same pages are
 /// touched again and again, and there would be more of them if what was added were used.
 const SATURATED: f64 = 1.5;
 /// A larger error of a slope says nothing for a leak.
 const MOST_ERROR: f64 = 0.06;
-/// Share of what was leaked that is touched all the same: mean and standard deviation.
-const LEAKED: (f64, f64) = (0.03, 0.03);
-/// Leaks that something walks all the time (a collector that is always at work), and the share of them
-/// that is then touched at most.
-const WALKED: (f64, f64) = (0.1, 0.6);
-/// Growth without a leak that nobody reads.
-const UNREAD: f64 = 0.05;
-/// Least share that is touched of what is added and in use.
-const LEAST_USE: f64 = 0.08;
-/// Slopes never decide by more than this factor either way.
-const MOST: f64 = 20.0;
-/// A slope is not known better than this.
-const LEAST_ERROR: f64 = 0.01;
 
 /// The quietest of the last looks of one length.
 #[derive(Clone, Copy, Debug)]
@@ -91,15 +76,6 @@ impl Recent {
     }
 }
 
-/// One long look, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Look {
-    at_ns: u64,
-    held: f32,
-    touched: f32,
-    is_saturated: bool,
-}
-
 /// The looks at the memory of a process, in fixed room.
 #[derive(Clone, Debug)]
 pub(super) struct Touched {
@@ -107,6 +83,7 @@ pub(super) struct Touched {
     held: f64,
     short: Recent,
     middling: Recent,
+    half: Recent,
     long: Recent,
     /// What the last middling look found.
     last_middling: f64,
@@ -128,6 +105,7 @@ impl Touched {
             held: 0.0,
             short: Recent::NONE,
             middling: Recent::NONE,
+            half: Recent::NONE,
             long: Recent::NONE,
             last_middling: 0.0,
             is_saturated: false,
@@ -146,6 +124,7 @@ impl Touched {
                 self.long.add(share);
                 self.keep(at_ns, look);
             }
+            HALF_NS.. => self.half.add(share),
             MIDDLING_NS.. => {
                 self.middling.add(share);
                 self.last_middling = look.touched;
@@ -181,7 +160,7 @@ impl Touched {
 
     /// Share of all memory that was touched in the quietest of the longest looks there are.
     pub(super) fn share(&self) -> f64 {
-        [&self.long, &self.middling, &self.short]
+        [&self.long, &self.half, &self.middling, &self.short]
             .into_iter()
             .find_map(Recent::quietest)
             .unwrap_or(1.0)
@@ -201,7 +180,12 @@ impl Touched {
     pub(super) fn log_likelihood(&self, added: f64, since_ns: u64) -> f64 {
         // Of what is mapped and was never resident nothing can be touched.
         let added = added.clamp(1.0, self.held.max(1.0));
-        let bounds = [(&self.long, LONG), (&self.middling, MIDDLING), (&self.short, SHORT)];
+        let bounds = [
+            (&self.long, LONG),
+            (&self.half, HALF),
+            (&self.middling, MIDDLING),
+            (&self.short, SHORT),
+        ];
         let own = if self.is_saturated && added >= OWN_FROM { OWN } else { 0.0 };
         let known = bounds.into_iter().find_map(|(recent, table)| {
             let at_most = (recent.quietest()? * self.held - own) / added;
@@ -242,64 +226,6 @@ fn share(look: Look) -> f64 {
 
 fn quieter(a: Look, b: Look) -> Look {
     if share(a) <= share(b) { a } else { b }
-}
-
-/// Median slope of what is touched over what is held (Theil and Sen), with its standard error from the
-/// residuals, widened for their memory from look to look.
-fn slope(looks: &[Look]) -> Option<(f64, f64)> {
-    const { assert!(KEPT <= WINDOW, "the residuals have room") };
-    if looks.len() < LEAST {
-        return None;
-    }
-    let count = looks.len() as f64;
-    let points = || looks.iter().map(|look| (f64::from(look.held), f64::from(look.touched)));
-    let mean = points().map(|(held, _)| held).sum::<f64>() / count;
-    let spread = points().map(|(held, _)| (held - mean).powi(2)).sum::<f64>();
-    let mut slopes: Vec<f64> = points()
-        .enumerate()
-        .flat_map(|(at, later)| points().take(at).map(move |earlier| (earlier, later)))
-        .filter(|(earlier, later)| (later.0 - earlier.0).abs() > 0.0)
-        .map(|(earlier, later)| (later.1 - earlier.1) / (later.0 - earlier.0))
-        .collect();
-    if slopes.is_empty() || spread <= 0.0 {
-        return None;
-    }
-    let slope = median(&mut slopes);
-    let mut rests: Vec<f64> = points().map(|(held, touched)| touched - slope * held).collect();
-    let level = rests.iter().sum::<f64>() / count;
-    for rest in &mut rests {
-        *rest -= level;
-    }
-    let total: f64 = rests.iter().map(|rest| rest * rest).sum();
-    let lagged: f64 = rests.windows(2).map(|pair| pair[0] * pair[1]).sum();
-    let memory = if total > 0.0 { (lagged / total).clamp(0.0, 0.8) } else { 0.0 };
-    let variance = total / (count - 2.0) / spread * (1.0 + memory) / (1.0 - memory);
-    Some((slope, variance.sqrt().max(LEAST_ERROR)))
-}
-
-/// How much likelier a leak is than growth that is in use, where of what was added a `share` is
-/// touched, known to a standard `error`.
-fn likelihood(share: f64, error: f64) -> f64 {
-    let (mean, deviation) = LEAKED;
-    // What is touched shrinks while more is held: the use itself changes, and nothing can be said.
-    if share < mean - 2.0 * deviation - 2.0 * error {
-        return 1.0;
-    }
-    let untouched = normal_density(share - mean, deviation.hypot(error));
-    let (walked, most) = WALKED;
-    let leak = (1.0 - walked) * untouched + walked * average(share, error, |at| at * most);
-    let used = average(share, error, |at| LEAST_USE.powf(1.0 - at));
-    let other = UNREAD * untouched + (1.0 - UNREAD) * used;
-    (leak / other.max(f64::MIN_POSITIVE)).clamp(1.0 / MOST, MOST)
-}
-
-/// Mean density of a measured share where the true one is `of` something even between 0 and 1.
-fn average(share: f64, error: f64, of: impl Fn(f64) -> f64) -> f64 {
-    const POINTS: u32 = 64;
-    let error = error.max(LEAST_ERROR);
-    let at = |point| of((f64::from(point) + 0.5) / f64::from(POINTS));
-    (0..POINTS).map(|point| normal_density(share - at(point), error)).sum::<f64>()
-        / f64::from(POINTS)
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ use super::{Growth, Observation, Phase, Transition, Verdict};
 
 /// Passes in a row, at the same level, before a finding opens.
 const CONFIRMATIONS: u8 = 2;
+/// Objects that must have come before a leak of them is called one, in least growths that matter.
+const LEAST_COUNT: f64 = 3.0;
 /// Levels above the judged one that must bear it out.
 const COARSER: usize = 2;
 /// Share of a growth that must lie above all that came before it, to be new.
@@ -323,7 +325,15 @@ impl GrowthTracker {
         }
         let gate_passed = self.gate_passed();
         let confidence = self.confidence(level).filter(|_| gate_passed).unwrap_or(0.0);
-        for (streak, least) in self.streaks[level].iter_mut().zip([SUSPECT, LEAK]) {
+        // A handful of objects more is no more than a suspicion.
+        let counts = self.series.spec().counts;
+        let is_enough = growing.is_some_and(|shape| {
+            !counts || shape.last - shape.first >= LEAST_COUNT * shape.min_effect
+        });
+        let confidences = [confidence, if is_enough { confidence } else { 0.0 }];
+        for ((streak, least), confidence) in
+            self.streaks[level].iter_mut().zip([SUSPECT, LEAK]).zip(confidences)
+        {
             *streak = if confidence >= least { (*streak + 1).min(CONFIRMATIONS) } else { 0 };
         }
         match growing.zip(beliefs) {

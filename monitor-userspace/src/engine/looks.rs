@@ -1,8 +1,8 @@
 //! Looks at accessed pages, of suspects only.
 //!
 //! The kernel marks a page that is touched. The marks of a process are taken away (`clear_refs`), which
-//! opens a window; those that are back are counted after a few seconds, after some more and after a
-//! minute: counting takes nothing away. Memory in use is touched again in the course of such a window,
+//! opens a window; those that are back are counted after a few seconds, after some more and, last, after
+//! a minute: counting takes nothing away. Memory in use is touched again in the course of such a window,
 //! a little at a time by a cache that is asked now and then; leaked memory is not. Whatever walks the heap
 //! once (a collection, a rehash, fork and copy) marks everything and spoils a window: then the next is
 //! opened. It costs a millisecond for each 30 MiB to take the marks away and holds the lock of the space
@@ -15,7 +15,7 @@ use crate::event::{AccessReading, ProcessId};
 use crate::{detect::LookAtPages, rule::Growths};
 
 /// How long after its opening a window is looked into.
-const LOOKS_NS: [u64; 3] = [3_000_000_000, 15_000_000_000, 60_000_000_000];
+const LOOKS_NS: [u64; 4] = [3_000_000_000, 15_000_000_000, 30_000_000_000, 60_000_000_000];
 /// A window in which so much was touched is spoiled: longer ones only hold more.
 const SPOILED: f64 = 0.5;
 /// Time from the end of a window to the next opening: of the first ones, and later.
