@@ -34,9 +34,8 @@ const UNEVEN: &[&str] = &["under_load"];
 
 /// Leaks that are not called one, and healthy programs that are at some time. A name that leaves or joins
 /// one of these is a change of what the judge is worth: `docs/judge.md` has the table.
-const MISSED: &[&str] =
-    &["closures", "direct", "fragmented", "intervals", "static_map", "warm_leak"];
-const ACCUSED: &[&str] = &["build_up", "rotation"];
+const MISSED: &[&str] = &["closures", "fragmented", "intervals", "static_map", "warm_leak"];
+const ACCUSED: &[&str] = &["doubling"];
 
 fn path(entry: &Entry) -> std::path::PathBuf {
     recordings().join(format!("{}.ndjson.zst", entry.name))

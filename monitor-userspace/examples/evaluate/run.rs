@@ -26,6 +26,7 @@ pub fn tracker(made: &Made, seed: u64) -> GrowthTracker {
         min_effect: if made.counts { 8.0 } else { 1_048_576.0 },
         seed,
         counts: made.counts,
+        prior: 0.0,
     })
 }
 

@@ -4,7 +4,8 @@ use crate::series::{BASE_NS, Series, SeriesSpec};
 
 /// Highest e-value within `count` floors, and the number of floors after which it passed `gate`.
 fn run(seed: u64, count: u32, gate: f64, mut floor: impl FnMut(u32) -> f64) -> (f64, Option<u32>) {
-    let mut series = Series::new(SeriesSpec { quantum: 0.0, min_effect: 1.0, seed, counts: false });
+    let mut series =
+        Series::new(SeriesSpec { quantum: 0.0, min_effect: 1.0, seed, counts: false, prior: 0.0 });
     let mut conformal = Conformal::EMPTY;
     let (mut best, mut passed) = (0.0_f64, None);
     for step in 0..=count {
@@ -42,8 +43,13 @@ fn exchangeable_floors_pass_no_more_often_than_ville_allows() {
 fn the_value_is_fair_on_average() {
     let mean = (0..4000).map(|seed| {
         let mut random = Random::new(seed);
-        let mut series =
-            Series::new(SeriesSpec { quantum: 0.0, min_effect: 1.0, seed, counts: false });
+        let mut series = Series::new(SeriesSpec {
+            quantum: 0.0,
+            min_effect: 1.0,
+            seed,
+            counts: false,
+            prior: 0.0,
+        });
         let mut conformal = Conformal::EMPTY;
         for step in 0..4 {
             series.push(step * BASE_NS, random.normal(), 0.0);
@@ -95,8 +101,13 @@ fn a_late_leak_passes_within_35_floors_of_its_level() {
 fn an_endless_leak_overflows_nothing_and_a_forgotten_one_starts_over() {
     let (best, _) = run(1, 20_000, GATE, f64::from);
     assert!(best.is_finite() && best > 80.0, "{best}");
-    let mut series =
-        Series::new(SeriesSpec { quantum: 0.0, min_effect: 1.0, seed: 1, counts: false });
+    let mut series = Series::new(SeriesSpec {
+        quantum: 0.0,
+        min_effect: 1.0,
+        seed: 1,
+        counts: false,
+        prior: 0.0,
+    });
     let mut conformal = Conformal::EMPTY;
     for step in 0..100 {
         series.push(step * BASE_NS, step as f64, 0.0);

@@ -21,7 +21,7 @@ use super::{Growth, Observation, Phase, Transition, Verdict};
 /// Passes in a row, at the same level, before a finding opens.
 const CONFIRMATIONS: u8 = 2;
 /// Objects that must have come before a leak of them is called one, in least growths that matter.
-const LEAST_COUNT: f64 = 3.0;
+const LEAST_COUNT: f64 = 2.0;
 /// Levels above the judged one that must bear it out.
 const COARSER: usize = 2;
 /// Share of a growth that must lie above all that came before it, to be new.
@@ -351,7 +351,7 @@ impl GrowthTracker {
         let own = self.standing.get(level).copied().flatten()?.log_odds()?;
         let coarser = (level + 1..=level + COARSER)
             .filter_map(|level| self.standing.get(level).copied().flatten());
-        let second_tier = f64::from(self.second_tier);
+        let second_tier = f64::from(self.second_tier + self.series.spec().prior);
         borne_out(own, coarser).map(|log_odds| probability(log_odds + second_tier))
     }
 

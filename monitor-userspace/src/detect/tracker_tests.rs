@@ -3,8 +3,9 @@ use super::*;
 use crate::series::SeriesSpec;
 
 const MEMORY: SeriesSpec =
-    SeriesSpec { quantum: 512.0 * 1024.0, min_effect: MIB, seed: 0, counts: false };
-const COUNT: SeriesSpec = SeriesSpec { quantum: 0.0, min_effect: 8.0, seed: 0, counts: true };
+    SeriesSpec { quantum: 512.0 * 1024.0, min_effect: MIB, seed: 0, counts: false, prior: 0.0 };
+const COUNT: SeriesSpec =
+    SeriesSpec { quantum: 0.0, min_effect: 8.0, seed: 0, counts: true, prior: 0.0 };
 /// 100 KiB every 100 ms, in bytes a second.
 const FAST: f64 = 1000.0 * 1024.0;
 const SEEDS: u64 = 100;

@@ -16,8 +16,10 @@ const WALKED: (f64, f64) = (0.1, 0.6);
 const UNREAD: f64 = 0.03;
 /// Least share that is touched of what is added and in use.
 const LEAST_USE: f64 = 0.08;
-/// Slopes never decide by more than this factor either way.
+/// Slopes never decide by more than these factors, for a leak and against one. What is used changes for
+/// other reasons too, and a collector walks leaked memory: against one they say less.
 const MOST: f64 = 32.0;
+const MOST_AGAINST: f64 = 3.0;
 /// A slope is not known better than this.
 const LEAST_ERROR: f64 = 0.01;
 
@@ -77,7 +79,7 @@ pub(super) fn likelihood(share: f64, error: f64) -> f64 {
     let leak = (1.0 - walked) * untouched + walked * average(share, error, |at| at * most);
     let used = average(share, error, |at| LEAST_USE.powf(1.0 - at));
     let other = UNREAD * untouched + (1.0 - UNREAD) * used;
-    (leak / other.max(f64::MIN_POSITIVE)).clamp(1.0 / MOST, MOST)
+    (leak / other.max(f64::MIN_POSITIVE)).clamp(1.0 / MOST_AGAINST, MOST)
 }
 
 /// Mean density of a measured share where the true one is `of` something even between 0 and 1.

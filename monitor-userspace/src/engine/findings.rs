@@ -293,7 +293,10 @@ fn evidence(report: &Report) -> Vec<Evidence> {
         name: "touched_share".into(),
         value: share,
         says: if share < 0.15 { "leak" } else { "use" },
-        text: format!("{:.0} % of the memory was used while that was watched, for up to a minute", share * 100.0),
+        text: format!(
+            "{:.0} % of the memory was used while that was watched, for up to a minute",
+            share * 100.0
+        ),
     });
     let added = leading.added_share.map(|share| Evidence {
         name: "added_share".into(),

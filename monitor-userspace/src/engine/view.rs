@@ -29,7 +29,7 @@ const UNCONNECTED: [u8; 3] = [0, 7, 10];
 
 /// Of series that are described and not judged.
 const SPEC: SeriesSpec =
-    SeriesSpec { quantum: 0.0, min_effect: LEAST_MEMORY, seed: 0, counts: false };
+    SeriesSpec { quantum: 0.0, min_effect: LEAST_MEMORY, seed: 0, counts: false, prior: 0.0 };
 
 /// Memory in use of the host over time.
 #[derive(Debug)]

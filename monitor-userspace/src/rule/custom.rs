@@ -106,7 +106,7 @@ fn spec(name: &str, seed: u64) -> SeriesSpec {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let min_effect = if is_bytes(name) { MIN_EFFECT_BYTES } else { MIN_EFFECT_ITEMS };
-    SeriesSpec { quantum: 1.0, min_effect, seed, counts: !is_bytes(name) }
+    SeriesSpec { quantum: 1.0, min_effect, seed, counts: !is_bytes(name), prior: 0.0 }
 }
 
 /// Increase a minute. A counter that fell was started anew, from zero.

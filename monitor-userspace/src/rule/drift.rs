@@ -87,7 +87,8 @@ mod tests {
     use super::*;
     use crate::series::SeriesSpec;
 
-    const SPEC: SeriesSpec = SeriesSpec { quantum: 0.0, min_effect: 1.0, seed: 1, counts: true };
+    const SPEC: SeriesSpec =
+        SeriesSpec { quantum: 0.0, min_effect: 1.0, seed: 1, counts: true, prior: 0.0 };
 
     fn drift(seconds: u64, value: impl Fn(u64) -> f64) -> Option<Drift> {
         let mut series = Series::new(SPEC);

@@ -18,6 +18,11 @@ const RATE_MOVED: f64 = 0.1;
 /// Share of the growth of the whole that a special signal must show to give the finding its name.
 const PLACE_SHARE: f64 = 0.5;
 
+/// Resident memory that was held before and given back, within so many times the age of the growth, makes
+/// a leak of the same size a suspicion of at most this probability.
+const REMEMBERED_AGES: u64 = 16;
+const AS_BEFORE: f64 = 0.9;
+
 /// One look at a process.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
@@ -190,6 +195,15 @@ impl Growths {
         let sure = growing.iter().flatten().map(|growth| growth.confidence);
         leading.confidence = sure.fold(0.0, f64::max);
         let known = self.open.iter().find(|open| open.report.cause == cause);
+        if cause == Cause::Memory && leading.is_leak {
+            let age_ns = at_ns.saturating_sub(leading.since_ns);
+            let resident = &self.watched[Signal::Touched as usize];
+            // What the process needed before and gave back it may need again, elsewhere.
+            if resident.was_as_high(leading.since_ns, REMEMBERED_AGES * age_ns) {
+                leading.is_leak = false;
+                leading.confidence = leading.confidence.min(AS_BEFORE);
+            }
+        }
         let opened_ns = known.map_or(at_ns, |open| open.report.opened_ns);
         let place = self.place(cause, rated, &leading);
         Some(Report { opened_ns, cause, place, rated, leading, growing })

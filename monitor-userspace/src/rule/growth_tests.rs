@@ -39,6 +39,21 @@ fn leak(changes: &[(u64, Change, Report)]) -> (u64, Report) {
 }
 
 #[test]
+fn what_was_held_before_and_given_back_is_no_leak_when_it_comes_back_elsewhere() {
+    let changes = |before: u64| {
+        run(12, move |second| {
+            if second < 120 {
+                return memory(4, 100 + before, 50 + before);
+            }
+            let grown = second.saturating_sub(300) / 4;
+            memory(4 + grown, 100, 50 + grown)
+        })
+    };
+    let has_leak = |all: &[(u64, Change, Report)]| all.iter().any(|it| it.2.leading.is_leak);
+    assert!(has_leak(&changes(0)) && !has_leak(&changes(200)));
+}
+
+#[test]
 fn a_growing_heap_that_is_never_read_is_one_leak_named_heap_within_three_minutes() {
     let changes = run(6, |second| memory(4 + second, 100, 50 + second));
     assert_eq!(changes[0].1, Change::Opened);

@@ -200,6 +200,17 @@ impl Signal {
         }
     }
 
+    /// How much likelier growth of it is a leak than growth in general, by judgement. A socket whose peer
+    /// has closed it and a child that has ended are waiting for the program and for nothing else; of
+    /// segments, timers and watches programs have few, and rarely pools that fill.
+    const fn prior(self) -> f32 {
+        match self {
+            Self::CloseWait | Self::Zombies => 8.0,
+            Self::Segments | Self::Timers | Self::EpollWatches | Self::InotifyWatches => 2.0,
+            _ => 1.0,
+        }
+    }
+
     /// Its series. `quanta` are the steps in which mapped and resident memory move, in bytes.
     pub(super) fn spec(self, seed: u64, quanta: Quanta) -> SeriesSpec {
         let seed = seed ^ (self as u64 + 1) << 56;
@@ -209,7 +220,8 @@ impl Signal {
             _ => 1.0,
         };
         let min_effect = if self.is_bytes() { MIN_EFFECT_BYTES } else { MIN_EFFECT_ITEMS };
-        SeriesSpec { quantum, min_effect, seed, counts: !self.is_bytes() }
+        let prior = self.prior().ln();
+        SeriesSpec { quantum, min_effect, seed, counts: !self.is_bytes(), prior }
     }
 }
 

@@ -128,6 +128,19 @@ impl Watched {
         first.zip(track.last).map_or(0.0, |(first, (_, last))| last - first.floor)
     }
 
+    /// Whether the last value was reached before `since_ns`, as long ago as `reach_ns` before it at most.
+    pub(super) fn was_as_high(&self, since_ns: u64, reach_ns: u64) -> bool {
+        let Self::Moving(track) = self else { return false };
+        let Some((_, last)) = track.last else { return false };
+        let levels = (0..LEVELS).filter_map(|at| track.tracker.series().level(at));
+        levels.into_iter().any(|view| {
+            view.buckets().any(|bucket| {
+                let ended_ns = bucket.start_ns + view.bucket_ns();
+                ended_ns <= since_ns && ended_ns + reach_ns >= since_ns && bucket.floor >= last
+            })
+        })
+    }
+
     /// Bytes of the series, if there is one.
     pub(super) fn series_bytes(&self) -> usize {
         self.tracker().map_or(0, |tracker| tracker.memory_bytes() + size_of::<Option<(u64, f64)>>())

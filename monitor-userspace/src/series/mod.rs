@@ -46,6 +46,8 @@ pub struct SeriesSpec {
     pub seed: u64,
     /// Whether it counts objects, not bytes.
     pub counts: bool,
+    /// What to add to ln of the odds of a leak because of what it measures, whatever it looks like.
+    pub prior: f32,
 }
 
 /// The levels at which an input closed at least one bucket.

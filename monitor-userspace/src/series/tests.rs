@@ -3,7 +3,7 @@ use super::*;
 const SECOND: u64 = 1_000_000_000;
 
 fn series(quantum: f64) -> Series {
-    Series::new(SeriesSpec { quantum, min_effect: 1.0, seed: 1, counts: false })
+    Series::new(SeriesSpec { quantum, min_effect: 1.0, seed: 1, counts: false, prior: 0.0 })
 }
 
 fn floors(series: &Series, level: usize) -> Vec<Option<f64>> {
