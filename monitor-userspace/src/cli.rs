@@ -22,7 +22,7 @@ Examples:
                                                  instruction; exit 3 if it leaks
   memwatch-ebpf --all --record run.mwr           keep everything the judgement was made of
   memwatch-ebpf --replay run.mwr                 judge it again, as any user, anywhere
-  memwatch-ebpf leaks --all                      watch for three minutes, then say who leaks
+  memwatch-ebpf leaks --all                      watch for four minutes, then say who leaks
   memwatch-ebpf explain --replay run.mwr         what speaks for the finding in it, and against
 
 Exit status:

@@ -23,9 +23,9 @@ use crate::{
     sink::{self, Paint},
 };
 
-/// How long is watched where nobody says: a strong leak is named within that time (DETECTION: 15 to
-/// 21 rising floors of 5 s, then two passes).
-const WATCHED: Duration = Duration::from_mins(3);
+/// How long is watched where nobody says: a strong leak is named within that time (15 to 21 rising floors of
+/// 5 s, a look at pages of a minute, then two passes).
+const WATCHED: Duration = Duration::from_mins(4);
 
 /// Where to look, and for how long.
 #[derive(Clone, Debug, Default, clap::Args)]
