@@ -247,7 +247,7 @@ impl Known {
         let own = limits
             .as_ref()
             .and_then(|limits| Limit::own(report.rated, limits, *descriptors, *virtual_bytes));
-        growth_finding(&subject, CLOCK, at_ns, report, state, own.into_iter().collect())
+        growth_finding(&subject, CLOCK, at_ns, report, state, own.as_slice())
     }
 }
 

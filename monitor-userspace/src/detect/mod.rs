@@ -64,7 +64,7 @@ pub struct Growth {
     pub effect_sds: f64,
     /// Robust standard deviation of the floors around the slope.
     pub residual_sd: f64,
-    /// Share of the memory that was touched within the longest window that was looked into, at least.
+    /// Share of the memory that was touched in the quietest of the longest looks, where there were any.
     pub touched_share: Option<f64>,
     /// The same of what was added since the growth began, where enough was looked at.
     pub added_share: Option<f64>,

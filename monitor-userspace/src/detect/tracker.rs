@@ -192,8 +192,8 @@ impl GrowthTracker {
             let added = (shape.last - shape.first) as f32;
             let is_new = shape.new_record >= NEW_RECORD;
             self.weighed = Weighed { level: level as u8, added, since_ns: shape.since_ns, is_new };
+            self.weigh_touched();
         }
-        self.weigh_touched();
     }
 
     /// End of the newest bucket, ns since boot.
@@ -268,7 +268,7 @@ impl GrowthTracker {
         let now_ns = self.now_ns();
         if self.touched.as_ref().is_some_and(|it| now_ns > it.at_ns() + LOOKS_LAST_NS) {
             self.touched = None;
-            self.second_tier = 0.0;
+            self.weigh_touched();
         }
         Observation::Judged { closed, verdict: self.verdict(), transition }
     }
@@ -351,8 +351,8 @@ impl GrowthTracker {
         let own = self.standing.get(level).copied().flatten()?.log_odds()?;
         let coarser = (level + 1..=level + COARSER)
             .filter_map(|level| self.standing.get(level).copied().flatten());
-        let second_tier = f64::from(self.second_tier + self.series.spec().prior);
-        borne_out(own, coarser).map(|log_odds| probability(log_odds + second_tier))
+        let beside_shape = f64::from(self.second_tier + self.series.spec().prior);
+        borne_out(own, coarser).map(|log_odds| probability(log_odds + beside_shape))
     }
 
     fn on_pass(

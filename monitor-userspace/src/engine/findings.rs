@@ -8,7 +8,7 @@ use crate::{
         Believed, Evidence, Finding, FindingState, FindingVerdict, Forecast, Output, Rival,
         Severity, WallClock, amount_text, grows, start_time,
     },
-    rule::{Cause, Change, Growths, Quanta, Report, Sample, Told},
+    rule::{Cause, Change, Growths, Quanta, Report, Sample, Told, fnv1a},
 };
 
 /// Per-CPU batches of the kernel's RSS counters, in pages (mm/memory.c, `TASK_RSS_EVENTS_THRESH`).
@@ -100,7 +100,7 @@ impl Engine {
         // What a rule holds back is told from when it is told.
         let report = Report { opened_ns: told.opened_ns, ..*report };
         let state = state_of(told.change);
-        let finding = growth_finding(&subject, self.clock, at_ns, &report, state, limits);
+        let finding = growth_finding(&subject, self.clock, at_ns, &report, state, &limits);
         Some(under(rule, &Who::Process(pid), finding))
     }
 }
@@ -132,11 +132,11 @@ pub fn growth_finding(
     at_ns: u64,
     report: &Report,
     state: FindingState,
-    limits: Vec<Limit>,
+    limits: &[Limit],
 ) -> Finding {
     let leading = &report.leading;
     let limit_uses = limits.iter().map(Limit::told).collect();
-    let nearest = nearest(report, limits);
+    let nearest = nearest(leading, limits);
     let minutes = nearest.as_ref().map_or(f64::INFINITY, |nearest| nearest.passage.middle);
     let born_ns = subject.id.start_ticks * TICK_NS;
     Finding {
@@ -169,23 +169,20 @@ pub fn growth_finding(
 }
 
 /// The limit that is reached first.
-struct Nearest {
+struct Nearest<'a> {
     passage: FirstPassage,
-    limit: Limit,
+    limit: &'a Limit,
 }
 
 /// Minutes until a growth is as likely as not to have reached the nearest limit; `None` where that
 /// is not in sight.
 pub(super) fn minutes_to_limit(growth: &Growth, limits: &[Limit]) -> Option<f64> {
-    let passages =
-        limits.iter().filter_map(|limit| first_passage(growth, limit.value - limit.held));
-    let soonest = passages.map(|passage| passage.middle).min_by(f64::total_cmp);
-    soonest.filter(|minutes| *minutes < HORIZON_MINUTES)
+    nearest(growth, limits).map(|nearest| nearest.passage.middle)
 }
 
-fn nearest(report: &Report, limits: Vec<Limit>) -> Option<Nearest> {
-    let passages = limits.into_iter().filter_map(|limit| {
-        let passage = first_passage(&report.leading, limit.value - limit.held)?;
+fn nearest<'a>(growth: &Growth, limits: &'a [Limit]) -> Option<Nearest<'a>> {
+    let passages = limits.iter().filter_map(|limit| {
+        let passage = first_passage(growth, limit.value - limit.held)?;
         Some(Nearest { passage, limit })
     });
     passages
@@ -193,12 +190,12 @@ fn nearest(report: &Report, limits: Vec<Limit>) -> Option<Nearest> {
         .filter(|nearest| nearest.passage.middle < HORIZON_MINUTES)
 }
 
-impl Nearest {
+impl Nearest<'_> {
     fn forecast(self, clock: WallClock, at_ns: u64) -> Forecast {
         let after = |minutes: f64| clock.at(at_ns + (minutes * 60e9) as u64);
         let FirstPassage { early, middle, late } = self.passage;
         Forecast {
-            limit: self.limit.name,
+            limit: self.limit.name.clone(),
             limit_value: self.limit.value,
             at: after(middle),
             interval: (after(early), (late < HORIZON_MINUTES).then(|| after(late))),
@@ -273,10 +270,7 @@ fn finding_id(report: &Report, id: ProcessId) -> String {
 pub(super) fn finding_hash(cause: &str, id: ProcessId, opened_ns: u64) -> String {
     let parts = [u64::from(id.pid), id.start_ticks, opened_ns];
     let bytes = parts.iter().flat_map(|part| part.to_le_bytes());
-    let hash = cause.bytes().chain(bytes).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
+    format!("{:016x}", fnv1a(0, cause.bytes().chain(bytes)))
 }
 
 fn evidence(report: &Report) -> Vec<Evidence> {

@@ -3,7 +3,7 @@
 use super::{Engine, rules::Who};
 use crate::{
     output::{Evidence, Finding, FindingState, FindingVerdict, Severity, start_time},
-    rule::{Grade, Held},
+    rule::{Grade, Held, fnv1a},
 };
 
 impl Engine {
@@ -85,8 +85,5 @@ fn finding_id(rule: &str, who: &Who, start_ticks: u64, opened_ns: u64) -> String
         Who::Host => "host".to_owned(),
     };
     let text = format!("{rule} {who} {opened_ns}");
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
+    format!("{:016x}", fnv1a(0, text.bytes()))
 }

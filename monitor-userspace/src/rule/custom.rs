@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Change, Single, SingleReport,
+    Change, Single, SingleReport, fnv1a,
     signal::{MIN_EFFECT_BYTES, MIN_EFFECT_ITEMS},
 };
 use crate::{
@@ -102,9 +102,7 @@ pub fn is_bytes(name: &str) -> bool {
 
 /// The series of a gauge.
 fn spec(name: &str, seed: u64) -> SeriesSpec {
-    let seed = name.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let seed = fnv1a(seed, name.bytes());
     let min_effect = if is_bytes(name) { MIN_EFFECT_BYTES } else { MIN_EFFECT_ITEMS };
     SeriesSpec { quantum: 1.0, min_effect, seed, counts: !is_bytes(name), prior: 0.0 }
 }
