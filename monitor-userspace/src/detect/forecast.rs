@@ -65,6 +65,7 @@ mod tests {
             touched_share: None,
             added_share: None,
             confidence: 1.0,
+            is_likely: true,
             is_leak: true,
             beliefs: Beliefs([0.1; Hypothesis::ALL.len()]),
             level_bucket_ns: 60_000_000_000,

@@ -10,6 +10,8 @@ use super::shape::ShapeEvidence;
 const MIN_SDS: f64 = 4.0;
 /// Probability of a leak from which there is a suspicion.
 pub const SUSPECT: f64 = 0.5;
+/// Probability of a leak from which growth towards a near limit deserves more than a suspicion.
+pub const LIKELY: f64 = 0.9;
 /// Probability of a leak from which it is called one.
 pub const LEAK: f64 = 0.95;
 /// How much less sure than the judged level a coarser one may be, in ln of the odds.

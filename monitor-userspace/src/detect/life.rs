@@ -88,7 +88,8 @@ impl Episode {
         self.peak = self.peak.max(next.last_floor);
         // What was confirmed stays so until it is taken back.
         next.is_leak |= self.growth.is_leak;
-        self.growth.is_leak = next.is_leak;
+        next.is_likely |= self.growth.is_likely;
+        (self.growth.is_leak, self.growth.is_likely) = (next.is_leak, next.is_likely);
         self.finest = self.finest.min(level as u8);
         let same = level == usize::from(self.level);
         if same || (floors as u8, level as u8) >= (self.floors, self.level) {

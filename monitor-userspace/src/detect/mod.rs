@@ -17,10 +17,12 @@ mod floor;
 mod forecast;
 mod hypothesis;
 mod judge;
+mod kept;
 mod life;
 mod load;
 mod model;
 mod onset;
+mod rate;
 mod shape;
 #[cfg(test)]
 mod simulate;
@@ -37,7 +39,7 @@ pub use features::{COUNT as FEATURES, Features, NAMES as FEATURE_NAMES};
 pub use floor::Floor;
 pub use forecast::{FirstPassage, first_passage};
 pub use hypothesis::{Beliefs, Hypothesis};
-pub use judge::{Decision, LEAK, Missing, SUSPECT, matters};
+pub use judge::{Decision, LEAK, LIKELY, Missing, SUSPECT, matters};
 pub use model::Model;
 pub use shape::ShapeEvidence;
 pub use slope::{Trend, theil_sen};
@@ -75,6 +77,8 @@ pub struct Growth {
     pub since_ns: u64,
     /// Probability of a leak, after the coarser levels were heard.
     pub confidence: f64,
+    /// Whether it was ever confirmed to be a likely one; a leak is.
+    pub is_likely: bool,
     /// Whether it was ever confirmed to be one.
     pub is_leak: bool,
     /// How likely each explanation is at the deciding level.

@@ -97,6 +97,9 @@ pub(super) fn min_effect(spec: &SeriesSpec, level: f64) -> f64 {
     spec.min_effect.max(MIN_SHARE * level.abs()).max(spec.quantum)
 }
 
+/// Buckets back whose floors must lie one above the other for a series to be rising.
+const RISING: [u32; 3] = [0, 2, 5];
+
 /// The O(1) question before the O(32²) ones: has the newest floor risen by what matters above the
 /// first, and above the middle one of the window? Void ends of the window count as "maybe".
 pub(super) fn may_be_growing(view: &LevelView<'_>, spec: &SeriesSpec) -> bool {
@@ -105,6 +108,17 @@ pub(super) fn may_be_growing(view: &LevelView<'_>, spec: &SeriesSpec) -> bool {
     let Some(last) = view.floor(newest) else { return false };
     let rise_from = |position| view.floor(position).map_or(f64::INFINITY, |floor| last - floor);
     rise_from(first) >= min_effect(spec, last) && rise_from(u32::midpoint(first, newest)) > 0.0
+}
+
+/// The same of the newest floors only, where the window may hold no more yet: has it risen by what
+/// matters, and again and again?
+pub(super) fn is_rising(view: &LevelView<'_>, spec: &SeriesSpec) -> bool {
+    let newest = view.closed().saturating_sub(1);
+    let back = |buckets| newest.checked_sub(buckets).and_then(|position| view.floor(position));
+    let floors = RISING.map(back);
+    let [Some(last), .., Some(first)] = floors else { return false };
+    let is_up = |pair: &[Option<f64>]| pair[0].zip(pair[1]).is_some_and(|(now, then)| now > then);
+    floors.windows(2).all(is_up) && last - first >= min_effect(spec, last)
 }
 
 impl ShapeEvidence {

@@ -7,7 +7,8 @@
 //! Then the rest of it is not used, wherever the touched pages lie. And where a program also uses much,
 //! the same pages again and again: does what is touched grow along with what is held?
 
-use super::use_slope::{Look, likelihood, slope};
+use super::kept::Kept;
+use super::use_slope::{LONG_USE, Look, MIDDLING_USE, Use, slope};
 
 /// A look at accessed pages.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,11 +45,11 @@ const IN_USE: (f64, f64) = (0.3, 4.0);
 const OWN: f64 = 1_048_576.0;
 const OWN_FROM: f64 = 4_194_304.0;
 
-/// Looks that are kept for the slope, thinned when there are more.
-const KEPT: usize = 16;
-/// Long looks that first make one that is kept.
-const FIRST_BLOCK: u32 = 2;
-/// Touched in a long look, over what was in the middling one before it: up to that, the same pages are
+/// Looks of which the quietest is kept for the slope, at first: a long one costs a minute, so two of them;
+/// of middling ones four come in the first minute, and all count.
+const LONG_BLOCK: u32 = 2;
+const MIDDLING_BLOCK: u32 = 1;
+/// Touched in a look, over what was in the shorter one before it: up to that, the same pages are
 /// touched again and again, and there would be more of them if what was added were used.
 const SATURATED: f64 = 1.5;
 /// A larger error of a slope says nothing for a leak.
@@ -85,21 +86,18 @@ pub(super) struct Touched {
     middling: Recent,
     half: Recent,
     long: Recent,
-    /// What the last middling look found.
+    /// What the last short and the last middling look found.
+    last_short: f64,
     last_middling: f64,
     /// Whether the last long look found the same pages as the middling one before it.
     is_saturated: bool,
-    /// The quietest long look of each block, oldest first.
-    blocks: Vec<Look>,
-    /// The quietest of the block that is not full yet, and how many looks are in it.
-    pending: (Look, u32),
-    block: u32,
+    kept_middling: Kept,
+    kept_long: Kept,
 }
 
 impl Touched {
     /// Nothing looked at yet.
     pub(super) const fn new() -> Self {
-        let none = Look { at_ns: 0, held: 0.0, touched: 0.0, is_saturated: false };
         Self {
             at_ns: 0,
             held: 0.0,
@@ -107,11 +105,11 @@ impl Touched {
             middling: Recent::NONE,
             half: Recent::NONE,
             long: Recent::NONE,
+            last_short: 0.0,
             last_middling: 0.0,
             is_saturated: false,
-            blocks: Vec::new(),
-            pending: (none, 0),
-            block: FIRST_BLOCK,
+            kept_middling: Kept::new(MIDDLING_BLOCK),
+            kept_long: Kept::new(LONG_BLOCK),
         }
     }
 
@@ -119,38 +117,31 @@ impl Touched {
     pub(super) fn add(&mut self, at_ns: u64, look: &LookAtPages) {
         (self.at_ns, self.held) = (at_ns, look.held);
         let share = (look.touched / look.held.max(1.0)).clamp(0.0, 1.0) as f32;
+        let (held, touched) = (look.held as f32, look.touched as f32);
+        let after = |shorter: f64| Look {
+            at_ns,
+            held,
+            touched,
+            is_saturated: look.touched <= SATURATED * shorter,
+        };
         match look.window_ns {
             LONG_NS.. => {
+                let kept = after(self.last_middling);
+                self.is_saturated = kept.is_saturated;
                 self.long.add(share);
-                self.keep(at_ns, look);
+                self.kept_long.add(kept);
             }
             HALF_NS.. => self.half.add(share),
             MIDDLING_NS.. => {
                 self.middling.add(share);
+                self.kept_middling.add(after(self.last_short));
                 self.last_middling = look.touched;
             }
-            _ => self.short.add(share),
+            _ => {
+                self.short.add(share);
+                self.last_short = look.touched;
+            }
         }
-    }
-
-    fn keep(&mut self, at_ns: u64, look: &LookAtPages) {
-        let is_saturated = look.touched <= SATURATED * self.last_middling;
-        self.is_saturated = is_saturated;
-        let (held, touched) = (look.held as f32, look.touched as f32);
-        let look = Look { at_ns, held, touched, is_saturated };
-        let (quietest, count) = self.pending;
-        let quietest = if count == 0 { look } else { quieter(quietest, look) };
-        self.pending = (quietest, count + 1);
-        if count + 1 < self.block {
-            return;
-        }
-        self.pending.1 = 0;
-        if self.blocks.len() == KEPT {
-            let pairs = self.blocks.chunks(2).map(|pair| quieter(pair[0], pair[pair.len() - 1]));
-            self.blocks = pairs.collect();
-            self.block *= 2;
-        }
-        self.blocks.push(quietest);
     }
 
     /// When the last look was over.
@@ -166,14 +157,10 @@ impl Touched {
             .unwrap_or(1.0)
     }
 
-    /// Share touched of what was added since `since_ns`, and its standard error; `None` where too
-    /// little was looked at or added.
+    /// Share touched within a minute of what was added since `since_ns`, and its standard error; `None`
+    /// where too little was looked at or added.
     pub(super) fn share_of_added(&self, since_ns: u64) -> Option<(f64, f64)> {
-        slope(&self.since(since_ns))
-    }
-
-    fn since(&self, since_ns: u64) -> Vec<Look> {
-        self.blocks.iter().filter(|look| look.at_ns >= since_ns).copied().collect()
+        slope(&self.kept_long.since(since_ns))
     }
 
     /// What to add to ln of the odds of a leak, of `added` bytes since `since_ns`.
@@ -191,41 +178,42 @@ impl Touched {
             let at_most = (recent.quietest()? * self.held - own) / added;
             Some(table.iter().find(|(share, _)| at_most <= *share).map_or(1.0, |it| it.1))
         });
-        if let Some(likelihood) = known.filter(|it| *it > 1.0) {
-            return likelihood.ln();
+        // The same pages stand behind all of them: the clearest speaks, and looks of a quarter of a minute
+        // only until there are enough of a minute.
+        let by_long = by_slope(&self.kept_long.since(since_ns), LONG_USE);
+        let early = || by_slope(&self.kept_middling.since(since_ns), MIDDLING_USE).unwrap_or(0.0);
+        let by_use = by_long.unwrap_or_else(early);
+        let speaks_for = known.unwrap_or(1.0).ln().max(by_use);
+        if speaks_for > 0.0 {
+            return speaks_for;
         }
         let (least, against) = IN_USE;
         let least_touched = self
             .short
             .quietest()
             .map_or(0.0, |share| (share * self.held - (self.held - added)) / added);
-        if least_touched >= least {
-            return -against.ln();
-        }
-        self.by_slope(since_ns)
-    }
-
-    fn by_slope(&self, since_ns: u64) -> f64 {
-        let looks = self.since(since_ns);
-        let Some((share, error)) = slope(&looks) else { return 0.0 };
-        let said = likelihood(share, error).ln();
-        let saturated = looks.iter().filter(|look| look.is_saturated).count();
-        let may_speak_for = error <= MOST_ERROR && 4 * saturated >= 3 * looks.len();
-        if may_speak_for { said } else { said.min(0.0) }
+        if least_touched >= least { -against.ln() } else { by_use }
     }
 
     /// Bytes it occupies.
-    pub(super) const fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.blocks.capacity() * size_of::<Look>()
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.kept_middling.heap_bytes() + self.kept_long.heap_bytes()
     }
 }
 
-fn share(look: Look) -> f64 {
-    f64::from(look.touched) / f64::from(look.held).max(1.0)
-}
-
-fn quieter(a: Look, b: Look) -> Look {
-    if share(a) <= share(b) { a } else { b }
+/// ln of how much likelier a leak is by how what is touched grows along with what is held; `None` with too
+/// few looks.
+fn by_slope(looks: &[Look], usual: Use) -> Option<f64> {
+    let (share, error) = slope(looks)?;
+    let said = usual.likelihood(share, error).ln();
+    let saturated = looks.iter().filter(|look| look.is_saturated).count();
+    let most = match error {
+        _ if error > MOST_ERROR => 0.0,
+        _ if 4 * saturated >= 3 * looks.len() => f64::INFINITY,
+        // It may be others each time, of what is seldom used.
+        _ => usual.most_unsaturated.ln(),
+    };
+    Some(said.min(most))
 }
 
 #[cfg(test)]
@@ -318,7 +306,7 @@ mod tests {
     #[test]
     fn looks_before_the_growth_do_not_count_and_many_take_no_more_room() {
         let looks = growing(500e6, 0.4, 0.02, 0.9);
-        assert!(looks.blocks.len() <= KEPT && looks.log_likelihood(120e6, 110).abs() < 1e-9);
+        assert!(looks.log_likelihood(120e6, 119).abs() < 1e-9);
         assert!(looks.memory_bytes() < 1024);
     }
 }

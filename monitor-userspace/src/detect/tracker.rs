@@ -5,15 +5,16 @@
 
 use std::f64::consts::LN_10;
 
-use crate::series::{ClosedLevels, LEVELS, LevelView, Series, SeriesSpec};
+use crate::series::{ClosedLevels, LEVELS, LevelView, Series, SeriesSpec, WINDOW};
 
 use super::conformal::{Conformal, GATE};
 use super::features::{Features, Sources};
-use super::hypothesis::Beliefs;
-use super::judge::{Decision, LEAK, Missing, SUSPECT, borne_out, matters, probability};
+use super::hypothesis::{Beliefs, Hypothesis};
+use super::judge::{Decision, LEAK, LIKELY, Missing, SUSPECT, borne_out, matters, probability};
 use super::life::{Ceiling, End, Episode, minutes};
 use super::model::Model;
-use super::shape::{ShapeEvidence, may_be_growing};
+use super::rate::Rate;
+use super::shape::{Floors, ShapeEvidence, is_rising, may_be_growing};
 use super::stats::log_add;
 use super::touched::{LookAtPages, Touched};
 use super::{Growth, Observation, Phase, Transition, Verdict};
@@ -39,8 +40,8 @@ pub struct GrowthTracker {
     gate_log: f64,
     /// The last decision of each level; `None` until it can judge.
     standing: Vec<Option<Decision>>,
-    /// Passes in a row of each level, as a suspicion and as a leak.
-    streaks: [[u8; 2]; LEVELS],
+    /// Passes in a row of each level, as a suspicion, as a likely leak and as a leak.
+    streaks: [[u8; 3]; LEVELS],
     /// What of the memory is used, while growth is weighed and that was looked at.
     touched: Option<Box<Touched>>,
     /// The longest growth that is weighed.
@@ -79,7 +80,7 @@ impl GrowthTracker {
             evidence: Vec::new(),
             gate_log: 0.0,
             standing: Vec::new(),
-            streaks: [[0; 2]; LEVELS],
+            streaks: [[0; 3]; LEVELS],
             touched: None,
             weighed: Weighed { level: 0, added: 0.0, since_ns: 0, is_new: true },
             second_tier: 0.0,
@@ -159,6 +160,12 @@ impl GrowthTracker {
     pub fn leak_probability(&self) -> Option<f64> {
         let borne_out = (0..self.standing.len()).filter_map(|level| self.confidence(level));
         self.is_weighing().then(|| borne_out.fold(0.0, f64::max))
+    }
+
+    /// Whether it has risen lately, though that may be too young to be weighed: what is looked at from
+    /// the beginning is decided sooner.
+    pub fn is_rising(&self) -> bool {
+        self.series.level(0).is_some_and(|view| is_rising(&view, self.series.spec()))
     }
 
     /// Whether growth is being weighed: then it pays to look at what is touched.
@@ -306,7 +313,7 @@ impl GrowthTracker {
         let view = self.series.level(level)?;
         if !view.can_judge() {
             self.standing[level] = None;
-            self.streaks[level] = [0; 2];
+            self.streaks[level] = [0; 3];
             return None;
         }
         // A void bucket neither confirms nor contradicts.
@@ -330,10 +337,9 @@ impl GrowthTracker {
         let is_enough = growing.is_some_and(|shape| {
             !counts || shape.last - shape.first >= LEAST_COUNT * shape.min_effect
         });
-        let confidences = [confidence, if is_enough { confidence } else { 0.0 }];
-        for ((streak, least), confidence) in
-            self.streaks[level].iter_mut().zip([SUSPECT, LEAK]).zip(confidences)
-        {
+        let as_leak = if is_enough { confidence } else { 0.0 };
+        let passes = [(SUSPECT, confidence), (LIKELY, as_leak), (LEAK, as_leak)];
+        for (streak, (least, confidence)) in self.streaks[level].iter_mut().zip(passes) {
             *streak = if confidence >= least { (*streak + 1).min(CONFIRMATIONS) } else { 0 };
         }
         match growing.zip(beliefs) {
@@ -362,9 +368,10 @@ impl GrowthTracker {
         confidence: f64,
         beliefs: Beliefs,
     ) -> Option<Transition> {
-        let [suspicions, leaks] = self.streaks[level];
-        let is_leak = leaks >= CONFIRMATIONS;
-        let growth = Growth { confidence, is_leak, ..self.growth(shape, beliefs) };
+        let [suspicions, likely, leaks] = self.streaks[level];
+        let (is_likely, is_leak) = (likely >= CONFIRMATIONS, leaks >= CONFIRMATIONS);
+        let growth =
+            Growth { confidence, is_likely, is_leak, ..self.growth(level, shape, beliefs) };
         if let State::Open(episode) = &mut self.state {
             return Some(episode.update(growth, level, shape));
         }
@@ -396,15 +403,26 @@ impl GrowthTracker {
         // that once grew while starting would have no gate for the rest of its life.
         self.evidence.iter_mut().for_each(Conformal::forget);
         self.gate_log = 0.0;
-        self.streaks = [[0; 2]; LEVELS];
+        self.streaks = [[0; 3]; LEVELS];
         Some(transition)
     }
 
-    fn growth(&self, shape: &ShapeEvidence, beliefs: Beliefs) -> Growth {
+    /// The rate of the growth that a level sees; of what accelerates that of now.
+    fn rate(&self, level: usize, shape: &ShapeEvidence, beliefs: &Beliefs) -> Rate {
+        let window = self.series.level(level).map(|view| Floors::newest(&view, WINDOW as u32));
+        let floors = window.as_ref().map_or(&[][..], Floors::as_slice);
+        let since = &floors[floors.len().saturating_sub(shape.floors)..];
+        let accelerates = beliefs.kind_of_leak() == Hypothesis::AcceleratingLeak;
+        let faster = accelerates.then(|| Rate::at_the_end(since)).flatten();
+        faster.unwrap_or_else(|| Rate::even(since, &shape.trend))
+    }
+
+    fn growth(&self, level: usize, shape: &ShapeEvidence, beliefs: Beliefs) -> Growth {
         let per_min = |slope: f64| slope / minutes(shape.bucket_ns);
+        let rate = self.rate(level, shape, &beliefs);
         Growth {
-            rate_per_min: per_min(shape.trend.slope),
-            rate_interval: shape.trend.interval.map(per_min),
+            rate_per_min: per_min(rate.per_bucket),
+            rate_interval: rate.interval.map(per_min),
             e_value_log10: self.e_value_log10(),
             growth: shape.growth,
             rho: shape.rho,
@@ -417,6 +435,7 @@ impl GrowthTracker {
                 .and_then(|it| it.share_of_added(self.weighed.since_ns))
                 .map(|(share, _)| share),
             confidence: beliefs.leak(),
+            is_likely: false,
             is_leak: false,
             beliefs,
             level_bucket_ns: shape.bucket_ns,

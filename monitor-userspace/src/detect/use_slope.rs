@@ -6,24 +6,38 @@
 use super::stats::{median, normal_density};
 
 /// Looks that a slope needs.
-const LEAST: usize = 5;
-/// Share of what was leaked that is touched all the same: mean and standard deviation.
-const LEAKED: (f64, f64) = (0.03, 0.03);
+const LEAST: usize = 4;
+/// Share of what was leaked that is touched all the same, mean and standard deviation: of most leaks
+/// nothing is, of a few a little.
+const LEAKED: [(f64, f64, f64); 2] = [(0.7, 0.0, 0.005), (0.3, 0.03, 0.03)];
 /// Leaks that something walks all the time (a collector that is always at work), and the share of them
 /// that is then touched at most.
 const WALKED: (f64, f64) = (0.1, 0.6);
 /// Growth without a leak that nobody reads.
 const UNREAD: f64 = 0.03;
-/// Least share that is touched of what is added and in use.
-const LEAST_USE: f64 = 0.08;
-/// Slopes never decide by more than these factors, for a leak and against one. What is used changes for
-/// other reasons too, and a collector walks leaked memory: against one they say less.
-const MOST: f64 = 32.0;
+/// Slopes never decide by more against a leak. What is used changes for other reasons too, and a collector
+/// walks leaked memory: against one they say less than for one.
 const MOST_AGAINST: f64 = 3.0;
 /// A slope is not known better than this.
 const LEAST_ERROR: f64 = 0.01;
 
-/// One long look, in bytes.
+/// What is usual of memory in use, in looks of a length.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Use {
+    /// Least share that is touched of what is added.
+    least: f64,
+    /// Slopes never decide by more than this factor for a leak.
+    most: f64,
+    /// The same where more is touched the longer one looks.
+    pub(super) most_unsaturated: f64,
+}
+
+/// Within a minute; programs that filled, cached or warmed up had 0.12 and more.
+pub(super) const LONG_USE: Use = Use { least: 0.08, most: 32.0, most_unsaturated: 1.0 };
+/// Within a quarter of one; the same programs had 0.05 to 0.3.
+pub(super) const MIDDLING_USE: Use = Use { least: 0.03, most: 16.0, most_unsaturated: 4.0 };
+
+/// One look, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Look {
     /// When it was over.
@@ -66,20 +80,25 @@ pub(super) fn slope(looks: &[Look]) -> Option<(f64, f64)> {
     Some((slope, variance.sqrt().max(LEAST_ERROR)))
 }
 
-/// How much likelier a leak is than growth that is in use, where of what was added a `share` is
-/// touched, known to a standard `error`.
-pub(super) fn likelihood(share: f64, error: f64) -> f64 {
-    let (mean, deviation) = LEAKED;
-    // What is touched shrinks while more is held: the use itself changes, and nothing can be said.
-    if share < mean - 2.0 * deviation - 2.0 * error {
-        return 1.0;
+impl Use {
+    /// How much likelier a leak is than growth that is in use, where of what was added a `share` is
+    /// touched, known to a standard `error`.
+    pub(super) fn likelihood(self, share: f64, error: f64) -> f64 {
+        let (_, mean, deviation) = LEAKED[1];
+        // What is touched shrinks while more is held: the use itself changes, and nothing can be said.
+        if share < mean - 2.0 * deviation - 2.0 * error {
+            return 1.0;
+        }
+        let density = |(weight, mean, deviation): (f64, f64, f64)| {
+            weight * normal_density(share - mean, f64::hypot(deviation, error))
+        };
+        let untouched: f64 = LEAKED.into_iter().map(density).sum();
+        let (walked, most) = WALKED;
+        let leak = (1.0 - walked) * untouched + walked * average(share, error, |at| at * most);
+        let used = average(share, error, |at| self.least.powf(1.0 - at));
+        let other = UNREAD * untouched + (1.0 - UNREAD) * used;
+        (leak / other.max(f64::MIN_POSITIVE)).clamp(1.0 / MOST_AGAINST, self.most)
     }
-    let untouched = normal_density(share - mean, deviation.hypot(error));
-    let (walked, most) = WALKED;
-    let leak = (1.0 - walked) * untouched + walked * average(share, error, |at| at * most);
-    let used = average(share, error, |at| LEAST_USE.powf(1.0 - at));
-    let other = UNREAD * untouched + (1.0 - UNREAD) * used;
-    (leak / other.max(f64::MIN_POSITIVE)).clamp(1.0 / MOST_AGAINST, MOST)
 }
 
 /// Mean density of a measured share where the true one is `of` something even between 0 and 1.

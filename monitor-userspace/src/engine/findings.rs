@@ -203,9 +203,11 @@ impl Nearest<'_> {
     }
 }
 
-/// A suspicion, a leak, and how soon it hurts.
+/// A suspicion, a leak, and how soon it hurts. What hurts is the limit: growth that will reach one within
+/// a day is no mere suspicion once it is likely a leak.
 pub(super) fn severity(growth: &Growth, minutes: f64) -> Severity {
     match growth.is_leak {
+        false if growth.is_likely && minutes <= HIGH_MINUTES => Severity::Medium,
         false => Severity::Low,
         true if minutes <= CRITICAL_MINUTES => Severity::Critical,
         true if minutes <= HIGH_MINUTES => Severity::High,

@@ -2,7 +2,8 @@
 //!
 //! The kernel marks a page that is touched. The marks of a process are taken away (`clear_refs`), which
 //! opens a window; those that are back are counted after a few seconds, after some more and, last, after
-//! a minute: counting takes nothing away. Memory in use is touched again in the course of such a window,
+//! a minute: counting takes nothing away. The first windows are short: of four of them it can be told within
+//! the first minute of a growth whether what is touched grows along. Memory in use is touched again in the course of such a window,
 //! a little at a time by a cache that is asked now and then; leaked memory is not. Whatever walks the heap
 //! once (a collection, a rehash, fork and copy) marks everything and spoils a window: then the next is
 //! opened. It costs a millisecond for each 30 MiB to take the marks away and holds the lock of the space
@@ -11,24 +12,30 @@
 use rustc_hash::FxHashMap;
 
 use super::Engine;
+use crate::detect::LookAtPages;
 use crate::event::{AccessReading, ProcessId};
-use crate::{detect::LookAtPages, rule::Growths};
 
 /// How long after its opening a window is looked into.
 const LOOKS_NS: [u64; 4] = [3_000_000_000, 15_000_000_000, 30_000_000_000, 60_000_000_000];
+/// Windows that end with a short look, and how many looks those have.
+const SHORT_WINDOWS: u32 = 4;
+const SHORT_LOOKS: usize = 2;
 /// A window in which so much was touched is spoiled: longer ones only hold more.
 const SPOILED: f64 = 0.5;
 /// Time from the end of a window to the next opening: of the first ones, and later.
 const FIRST_PAUSE_NS: u64 = 2_000_000_000;
 const LATER_PAUSE_NS: u64 = 60_000_000_000;
 /// Windows after which it is later.
-const FIRST_WINDOWS: u32 = 4;
+const FIRST_WINDOWS: u32 = SHORT_WINDOWS + 4;
+/// Who does not grow for so long begins anew.
+const FORGOTTEN_NS: u64 = 600_000_000_000;
 /// What is not answered by then never will be: the reading was lost.
 const LOST_NS: u64 = 30_000_000_000;
 /// Windows that may be open at once.
 const AT_ONCE: usize = 16;
-/// Anonymous memory above which no look is taken.
+/// Anonymous memory above which no look is taken, and none before growth is weighed.
 const TOO_LARGE_BYTES: u64 = 4 << 30;
+const LARGE_BYTES: u64 = 512 << 20;
 
 /// The looks at one process.
 #[derive(Clone, Debug, Default)]
@@ -90,17 +97,12 @@ impl Engine {
     pub(super) fn schedule_looks(&mut self, now_ns: u64, pids: &[u32]) {
         let mut waiting = Vec::new();
         for &pid in pids {
-            let is_suspect = self.growths.get(&pid).is_some_and(Growths::is_weighing_memory);
-            let Some(process) = self.table.get(pid).filter(|_| is_suspect) else {
-                if self.looks.0.get(&pid).is_some_and(|look| look.window.is_none()) {
+            let Some(process) = self.table.get(pid).filter(|_| self.may_leak_memory(pid)) else {
+                if self.looks.0.get(&pid).is_some_and(|look| look.is_over(now_ns)) {
                     self.looks.forget(pid);
                 }
                 continue;
             };
-            let held = process.reading.as_ref().map_or(u64::MAX, |it| it.rss_anon_bytes);
-            if held > TOO_LARGE_BYTES {
-                continue;
-            }
             let look = self.looks.0.entry(pid).or_default();
             look.start_ticks = process.id.start_ticks;
             if look.is_due(now_ns) {
@@ -117,6 +119,16 @@ impl Engine {
                 self.requests.ask_access(pid, true);
             }
         }
+    }
+
+    /// Whether memory of a process grows and it is small enough to look at.
+    fn may_leak_memory(&self, pid: u32) -> bool {
+        let reading = self.table.get(pid).and_then(|process| process.reading.as_ref());
+        let held = reading.map_or(u64::MAX, |it| it.rss_anon_bytes);
+        self.growths.get(&pid).is_some_and(|growths| {
+            (held <= TOO_LARGE_BYTES && growths.is_weighing_memory())
+                || (held <= LARGE_BYTES && growths.is_memory_rising())
+        })
     }
 
     /// Takes what a look found.
@@ -140,6 +152,11 @@ impl Look {
         self.window = Some(Window { asked_ns: now_ns, ..Window::default() });
     }
 
+    /// Whether the last window ended long ago.
+    const fn is_over(&self, now_ns: u64) -> bool {
+        self.window.is_none() && now_ns > self.next_ns + FORGOTTEN_NS
+    }
+
     /// Whether it is time to look into the window that is open, which is taken as asked then.
     fn is_due(&mut self, now_ns: u64) -> bool {
         let is_lost = |window: &Window| window.asked_ns > 0 && now_ns > window.asked_ns + LOST_NS;
@@ -156,6 +173,7 @@ impl Look {
 
     /// Takes an answer; what it says of the memory, if anything.
     fn take(&mut self, reading: &AccessReading) -> Option<Found> {
+        let last = if self.windows <= SHORT_WINDOWS { SHORT_LOOKS } else { LOOKS_NS.len() };
         let window = self.window.as_mut().filter(|window| window.asked_ns > 0)?;
         window.asked_ns = 0;
         if reading.begins {
@@ -169,7 +187,7 @@ impl Look {
         let grown = reading.held_bytes.saturating_sub(before);
         let touched = reading.touched_bytes.saturating_sub(grown).min(before);
         let share = touched as f64 / before.max(1) as f64;
-        if window.looks == LOOKS_NS.len() || share > SPOILED {
+        if window.looks == last || share > SPOILED {
             self.close(reading.at_ns);
         }
         if opened_ns == 0 || before == 0 {

@@ -143,10 +143,19 @@ impl Growths {
 
     /// Whether memory grows and it would help to know what of it is used.
     pub fn is_weighing_memory(&self) -> bool {
+        self.any_of_memory(GrowthTracker::is_weighing)
+    }
+
+    /// Whether memory has risen lately; see [`GrowthTracker::is_rising`].
+    ///
+    /// [`GrowthTracker::is_rising`]: crate::detect::GrowthTracker::is_rising
+    pub fn is_memory_rising(&self) -> bool {
+        self.any_of_memory(GrowthTracker::is_rising)
+    }
+
+    fn any_of_memory(&self, is: impl Fn(&GrowthTracker) -> bool) -> bool {
         let trackers = Cause::Memory.signals().iter();
-        trackers
-            .filter_map(|signal| self.watched[*signal as usize].tracker())
-            .any(GrowthTracker::is_weighing)
+        trackers.filter_map(|signal| self.watched[*signal as usize].tracker()).any(is)
     }
 
     /// What is watched, signal by signal.
@@ -192,15 +201,16 @@ impl Growths {
         let (rated, mut leading) = of(Signal::Touched).or_else(fastest)?;
         // One of them being a leak is enough.
         leading.is_leak = growing.iter().flatten().any(|growth| growth.is_leak);
+        leading.is_likely = growing.iter().flatten().any(|growth| growth.is_likely);
         let sure = growing.iter().flatten().map(|growth| growth.confidence);
         leading.confidence = sure.fold(0.0, f64::max);
         let known = self.open.iter().find(|open| open.report.cause == cause);
-        if cause == Cause::Memory && leading.is_leak {
+        if cause == Cause::Memory && leading.is_likely {
             let age_ns = at_ns.saturating_sub(leading.since_ns);
             let resident = &self.watched[Signal::Touched as usize];
             // What the process needed before and gave back it may need again, elsewhere.
             if resident.was_as_high(leading.since_ns, REMEMBERED_AGES * age_ns) {
-                leading.is_leak = false;
+                (leading.is_likely, leading.is_leak) = (false, false);
                 leading.confidence = leading.confidence.min(AS_BEFORE);
             }
         }
@@ -237,7 +247,8 @@ fn moved(last: &Report, now: &Report) -> bool {
 /// Whether a growth differs enough from what was told of it.
 pub(super) fn has_moved(last: &Growth, now: &Growth) -> bool {
     let (before, after) = (last.rate_per_min, now.rate_per_min);
-    (after - before).abs() > RATE_MOVED * before.abs() || now.is_leak != last.is_leak
+    (after - before).abs() > RATE_MOVED * before.abs()
+        || (now.is_likely, now.is_leak) != (last.is_likely, last.is_leak)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ const EFFECT_BYTES: f64 = 2.0 * 1_048_576.0;
 const EFFECT_ITEMS: f64 = 8.0;
 const DAY_SECONDS: f64 = 86_400.0;
 /// A rate lies so many times above the least one: evenly in its logarithm.
-const ABOVE_LEAST: (f64, f64) = (1.1, 2.0);
+const ABOVE_LEAST: (f64, f64) = (1.1, 8.0);
 
 /// A leak that was drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
