@@ -2,7 +2,7 @@
 
 use super::{Cause, Signal, watched::Watched};
 use crate::{
-    detect::{Phase, min_effect},
+    detect::{Growth, GrowthTracker, Phase, min_effect},
     series::Series,
 };
 
@@ -11,6 +11,9 @@ const LEAST_NS: u64 = 60_000_000_000;
 /// What has settled has at most this share of its growth in a quarter of its life: a straight line has a
 /// quarter of it.
 const STILL: f64 = 0.1;
+/// Growth goes on that has at least so much of what its rate promises in the last part of its time.
+const LAST_PART: u64 = 6;
+const GOES_ON: f64 = 0.5;
 
 /// What a measure of a run came to, in its unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -124,10 +127,23 @@ impl Came {
                 Self::Unknown
             };
         }
-        let Some(tracker) = watched.tracker() else { return Self::Unknown };
+        let came = watched.tracker().map(|tracker| Self::of_series(tracker, began_ns));
+        match came {
+            Some(Self::Grew { level, rate_per_min, e_value_log10 }) => {
+                let level = watched.last().map_or(level, |last| last as f32);
+                Self::Grew { level, rate_per_min, e_value_log10 }
+            }
+            came => came.unwrap_or_default(),
+        }
+    }
+
+    /// What a series came to that began at `began_ns`.
+    pub fn of_series(tracker: &GrowthTracker, began_ns: u64) -> Self {
         match tracker.phase() {
+            // A finding stays open for a while after growth has stopped.
+            Phase::Open(growth) if !is_growing(tracker.series(), &growth) => Self::Unknown,
             Phase::Open(growth) => Self::Grew {
-                level: watched.last().unwrap_or(growth.last_floor) as f32,
+                level: growth.last_floor as f32,
                 rate_per_min: growth.rate_per_min as f32,
                 e_value_log10: growth.e_value_log10 as f32,
             },
@@ -138,6 +154,22 @@ impl Came {
 
 fn seconds(ns: u64) -> f32 {
     (ns as f64 / 1e9) as f32
+}
+
+/// Whether growth still went on in the last part of its time.
+fn is_growing(series: &Series, growth: &Growth) -> bool {
+    let Some(view) = series.history() else { return false };
+    let Some(last) = view.buckets().last() else { return false };
+    let part_ns = last.start_ns.saturating_sub(growth.since_ns) / LAST_PART;
+    let before = view.buckets().filter(|it| it.start_ns + part_ns <= last.start_ns).last();
+    before.is_some_and(|before| {
+        let promised = growth.rate_per_min * minutes(last.start_ns - before.start_ns);
+        last.floor - before.floor >= GOES_ON * promised
+    })
+}
+
+fn minutes(ns: u64) -> f64 {
+    ns as f64 / 60e9
 }
 
 /// The plateau of what does not hold a finding open, if there is one.

@@ -39,6 +39,12 @@ struct Kept {
     changed: u64,
 }
 
+impl Kept {
+    fn before(&self, began_ns: u64) -> Earlier {
+        Earlier { began_ns, runs: self.runs.iter().cloned().collect() }
+    }
+}
+
 /// The runs of a service before a process of it.
 #[derive(Clone, Debug)]
 pub struct Earlier {
@@ -54,10 +60,13 @@ impl Services {
         let Some(membership) = growths.membership() else { return };
         let Some(kept) = self.kept.get(&membership.service) else { return };
         if membership.heard < kept.changed {
-            let began_ns = membership.began_ns;
-            let earlier = Earlier { began_ns, runs: kept.runs.iter().cloned().collect() };
-            growths.hear(earlier, kept.changed);
+            growths.hear(kept.before(membership.began_ns), kept.changed);
         }
+    }
+
+    /// The runs of a service before a process of it that began at `began_ns`.
+    pub fn earlier(&self, service: &Service, began_ns: u64) -> Option<Earlier> {
+        self.kept.get(service).map(|kept| kept.before(began_ns))
     }
 
     /// Remembers what a process came to that ended at `at_ns`. `ids` are those of the findings that were
@@ -77,16 +86,17 @@ impl Services {
             came: growths.came(),
             left: Default::default(),
         };
-        if run.lasted_ns() < LEAST_RUN_NS || run.came.iter().all(|it| *it == Came::Unknown) {
-            return;
-        }
         for (cause, id) in Cause::ALL.into_iter().zip(ids) {
             run.left[cause as usize] = id.map(|id| left(growths.earlier(), cause, id, &run));
         }
-        self.take(service, run);
+        self.add(service, run);
     }
 
-    fn take(&mut self, service: Service, run: Run) {
+    /// Remembers a run, if it was long enough to tell anything.
+    pub fn add(&mut self, service: Service, run: Run) {
+        if run.lasted_ns() < LEAST_RUN_NS || run.came.iter().all(|it| *it == Came::Unknown) {
+            return;
+        }
         self.remembered += 1;
         if self.kept.len() >= MOST_SERVICES && !self.kept.contains_key(&service) {
             self.forget_one();
@@ -161,7 +171,7 @@ impl Earlier {
     }
 
     /// What they say of a measure.
-    pub(super) fn of(&self, signal: Signal) -> EarlierRuns {
+    pub fn of(&self, signal: Signal) -> EarlierRuns {
         let mut said = EarlierRuns { born_ns: self.began_ns, ..EarlierRuns::default() };
         for run in &self.runs {
             if let Came::Settled { height, after_seconds } = run.came[signal as usize] {
