@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use monitor_userspace::detect::{Growth, GrowthTracker, LookAtPages, Observation, Phase};
+use monitor_userspace::rule::{Came, Known, Run, Service, Services, Signal};
 use monitor_userspace::series::SeriesSpec;
 
 use super::forecast::{Answer, Question};
@@ -64,10 +65,11 @@ pub fn run(made: &Made, seed: u64, sees_pages: bool) -> Outcome {
     };
     let question = Question::of(made);
     let mut was_leak = false;
+    let mut service = Restarted::new(made);
     let look_every = (made.values.len() / LOOKS).max(1);
     for (step, (&value, &load)) in made.values.iter().zip(&made.loads).enumerate() {
         if made.restarts.contains(&step) {
-            tracker = self::tracker(made, seed);
+            tracker = service.restart(&tracker, made, (step, seed));
         }
         if let Some(question) = question.filter(|question| question.step == step) {
             outcome.forecast = open(&tracker).and_then(|growth| question.answer(&growth));
@@ -97,6 +99,41 @@ pub fn run(made: &Made, seed: u64, sees_pages: bool) -> Outcome {
     }
     outcome.last = open(&tracker);
     outcome
+}
+
+/// A service whose runs follow each other.
+struct Restarted {
+    services: Services,
+    name: Service,
+    began_ns: u64,
+}
+
+impl Restarted {
+    fn new(made: &Made) -> Self {
+        let name = Service::of(&Known::default());
+        Self { services: Services::default(), name, began_ns: at_ns(made, 0) }
+    }
+
+    /// Ends a run; a tracker that was told of it, for the next.
+    fn restart(
+        &mut self,
+        over: &GrowthTracker,
+        made: &Made,
+        (step, seed): (usize, u64),
+    ) -> GrowthTracker {
+        let now_ns = at_ns(made, step);
+        let mut came = [Came::Unknown; Signal::COUNT];
+        came[Signal::Touched as usize] = Came::of_series(over, self.began_ns);
+        let (began_ns, ended_ns) = (self.began_ns, now_ns);
+        self.services
+            .add(self.name.clone(), Run { began_ns, ended_ns, came, left: <_>::default() });
+        self.began_ns = now_ns;
+        let mut next = tracker(made, seed);
+        if let Some(earlier) = self.services.earlier(&self.name, now_ns) {
+            next.set_earlier(earlier.of(Signal::Touched));
+        }
+        next
+    }
 }
 
 /// The finding that is open.

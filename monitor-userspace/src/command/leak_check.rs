@@ -15,13 +15,16 @@ use super::{Refusal, exported::Past};
 use crate::{
     agent::Outcome,
     detect::LookAtPages,
-    engine::{Limit, Subject, growth_finding, state_of, viewed},
+    engine::{Limit, OtherRuns, Subject, grow_alike, growth_finding, state_of, viewed},
     event::{ProcLimits, ProcessId, TICK_NS},
     output::{
         Connections, Finding, FindingState, FindingVerdict, Line, Severity, Snapshot, View,
         WallClock, start_time,
     },
-    rule::{Change, Growths, Quanta, Report, Sample, Signal, Values},
+    rule::{
+        Cause, Change, Growths, Known as KnownBy, Quanta, Report, Sample, Service, Services,
+        Signal, Values,
+    },
 };
 
 /// Times of lines count from 1970.
@@ -40,6 +43,10 @@ struct Given {
     start_time: Option<jiff::Timestamp>,
     comm: Option<String>,
     component: Option<String>,
+    cmdline: Option<String>,
+    unit: Option<String>,
+    container: Option<String>,
+    pod: Option<String>,
     rss_bytes: Option<u64>,
     rss_anon_bytes: Option<u64>,
     swap_bytes: Option<u64>,
@@ -87,13 +94,17 @@ struct GivenAccess {
 }
 
 /// A process of the file.
-struct Known {
-    growths: Growths,
+pub(super) struct Known {
+    pub(super) growths: Growths,
     /// When the last look at its accessed pages was that the judge was told of.
     looked_at: Option<jiff::Timestamp>,
     comm: String,
     component: Option<String>,
     last: Snapshot,
+    /// Times of its first and its last line, and the longest time between two of them, ns.
+    pub(super) first_ns: u64,
+    pub(super) heard_ns: u64,
+    pub(super) longest_pause_ns: u64,
 }
 
 /// Judges the lines of `from` (`-` for standard input); the exit status.
@@ -120,7 +131,7 @@ fn print(finding: &Finding, out: &mut impl Write) -> Result<()> {
 }
 
 /// Hears of findings.
-type Tell<'a> = &'a mut dyn FnMut(&Finding) -> Result<()>;
+pub(super) type Tell<'a> = &'a mut dyn FnMut(&Finding) -> Result<()>;
 
 /// Goes through the lines of a file.
 fn each_line(from: &Path, take: &mut dyn FnMut(&Given, &str) -> Result<()>) -> Result<()> {
@@ -146,8 +157,11 @@ fn each_line(from: &Path, take: &mut dyn FnMut(&Given, &str) -> Result<()>) -> R
 }
 
 #[derive(Default)]
-struct Judge {
-    processes: HashMap<ProcessId, Known>,
+pub(super) struct Judge {
+    pub(super) processes: HashMap<ProcessId, Known>,
+    services: Services,
+    /// When it is asked next who has ended without a last line, ns.
+    pub(super) next_check_ns: u64,
     past: Past,
     worst: Option<Severity>,
 }
@@ -179,13 +193,10 @@ impl Judge {
         }
         let start = given.start_time.and_then(|start| u64::try_from(start.as_nanosecond()).ok());
         let id = ProcessId { pid, start_ticks: start.unwrap_or(0) / TICK_NS };
-        let known = self.processes.entry(id).or_insert_with(|| Known {
-            growths: Growths::new(id, QUANTA),
-            looked_at: None,
-            comm: comm.clone(),
-            component: None,
-            last: Snapshot::default(),
-        });
+        self.end_replaced(id, tell)?;
+        self.end_silent(at_ns, tell)?;
+        let known = self.processes.entry(id).or_insert_with(|| Known::new(given, id, at_ns));
+        known.hear(at_ns);
         known.comm.clone_from(comm);
         known.component.clone_from(&given.component);
         let load = given.cpu_percent.unwrap_or(0.0);
@@ -195,10 +206,12 @@ impl Judge {
             return self.end(id, at_ns, tell);
         }
         known.look(given.access.as_ref());
-        for (change, report) in
-            known.growths.observe(&Sample { at_ns, load, values: values(given) })
-        {
-            let mut finding = known.finding(id, at_ns, &report, state_of(change));
+        self.services.tell(&mut known.growths);
+        let changes = known.growths.observe(&Sample { at_ns, load, values: values(given) });
+        for (change, report) in changes {
+            let Some(mut finding) = self.finding(id, at_ns, &report, state_of(change)) else {
+                continue;
+            };
             if change == Change::Ended {
                 finding.verdict = FindingVerdict::Stopped;
             }
@@ -212,43 +225,103 @@ impl Judge {
     }
 
     /// Ends what is open of a process; it is called what it was.
-    fn end(&mut self, id: ProcessId, at_ns: u64, tell: Tell<'_>) -> Result<()> {
-        let Some(known) = self.processes.remove(&id) else { return Ok(()) };
-        let over = |report| known.finding(id, at_ns, &report, FindingState::Resolved);
-        let findings: Vec<Finding> = known.growths.open().map(over).collect();
+    pub(super) fn end(&mut self, id: ProcessId, at_ns: u64, tell: Tell<'_>) -> Result<()> {
+        let Some(known) = self.processes.get(&id) else { return Ok(()) };
+        let mut ids = [const { None }; Cause::ALL.len()];
+        let mut findings = Vec::new();
+        for report in known.growths.open() {
+            if let Some(finding) = self.finding(id, at_ns, &report, FindingState::Resolved) {
+                ids[report.cause as usize] = Some(finding.id.clone());
+                findings.push(finding);
+            }
+        }
         for finding in &findings {
             self.worst = self.worst.max(Some(finding.severity));
             tell(finding)?;
         }
+        let Some(mut known) = self.processes.remove(&id) else { return Ok(()) };
+        self.services.remember(&mut known.growths, at_ns, ids);
         let viewed = viewed(known.last, &known.growths.drifts());
         self.past.ended(at_ns, viewed, findings);
         Ok(())
     }
 
+    fn finding(
+        &self,
+        id: ProcessId,
+        at_ns: u64,
+        report: &Report,
+        state: FindingState,
+    ) -> Option<Finding> {
+        let known = self.processes.get(&id)?;
+        let others = self.processes.iter().filter(|(other, _)| **other != id);
+        let alike = others.filter(|(_, it)| grow_alike(&known.growths, &it.growths, report));
+        let runs = OtherRuns { earlier: known.growths.earlier(), siblings: alike.count() };
+        Some(known.finding(id, at_ns, report, state, runs))
+    }
+
     /// All that was seen, at the time of the last line.
     fn view(self) -> View {
-        let Self { processes, past, .. } = self;
-        let mut living: Vec<_> = processes.into_iter().collect();
-        living.sort_by_key(|(id, _)| (id.pid, id.start_ticks));
-        let at_ns = past.end_ns();
-        let living = living.into_iter().map(|(id, known)| {
-            let found = |report| known.finding(id, at_ns, &report, FindingState::Open);
-            let findings = known.growths.open().map(found).collect();
-            (viewed(known.last, &known.growths.drifts()), findings)
-        });
-        past.view(living.collect())
+        let at_ns = self.past.end_ns();
+        let mut living: Vec<_> = self.processes.keys().copied().collect();
+        living.sort_unstable_by_key(|id| (id.pid, id.start_ticks));
+        let shown = |id: &ProcessId| {
+            let known = self.processes.get(id)?;
+            let found = |report| self.finding(*id, at_ns, &report, FindingState::Open);
+            let findings = known.growths.open().filter_map(found).collect();
+            Some((viewed(known.last.clone(), &known.growths.drifts()), findings))
+        };
+        let living = living.iter().filter_map(shown).collect();
+        self.past.view(living)
     }
 }
 
 impl Known {
-    fn finding(&self, id: ProcessId, at_ns: u64, report: &Report, state: FindingState) -> Finding {
-        let subject = Subject { id, comm: &self.comm, component: self.component.clone() };
+    /// A process of which `given` is the first line.
+    fn new(given: &Given, id: ProcessId, at_ns: u64) -> Self {
+        let mut growths = Growths::new(id, QUANTA);
+        let began_ns = if id.start_ticks == 0 { at_ns } else { id.start_ticks * TICK_NS };
+        growths.set_service(service(given), began_ns);
+        Self {
+            growths,
+            looked_at: None,
+            comm: given.comm.clone().unwrap_or_default(),
+            component: None,
+            last: Snapshot::default(),
+            first_ns: at_ns,
+            heard_ns: at_ns,
+            longest_pause_ns: 0,
+        }
+    }
+
+    fn finding(
+        &self,
+        id: ProcessId,
+        at_ns: u64,
+        report: &Report,
+        state: FindingState,
+        runs: OtherRuns<'_>,
+    ) -> Finding {
+        let (comm, component) = (&self.comm, self.component.clone());
+        let subject = Subject { id, comm, component, runs };
         let Snapshot { limits, descriptors, virtual_bytes, .. } = &self.last;
         let own = limits
             .as_ref()
             .and_then(|limits| Limit::own(report.rated, limits, *descriptors, *virtual_bytes));
         growth_finding(&subject, CLOCK, at_ns, report, state, own.as_slice())
     }
+}
+
+/// The service that a line is about.
+fn service(given: &Given) -> Service {
+    Service::of(&KnownBy {
+        comm: given.comm.as_deref().unwrap_or_default(),
+        cmdline: given.cmdline.as_deref(),
+        pod: given.pod.as_deref(),
+        container: given.container.as_deref(),
+        unit: given.unit.as_deref(),
+        cgroup: given.component.as_deref(),
+    })
 }
 
 /// The state of a process, as far as the line tells it.

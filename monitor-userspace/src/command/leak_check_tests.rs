@@ -138,3 +138,46 @@ fn lines_of_the_host_show_how_its_memory_moved() {
     let rate = view.host_memory.unwrap().rate_per_min;
     assert!((rate - 12.0 * f64::from(1 << 20)).abs() < 1e5, "{rate}");
 }
+
+/// Runs of a service that leaks, each of 400 lines, one every 5 s; `last` ends the last line.
+fn restarts(pids: &[u64], last: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (run, pid) in (0..).zip(pids) {
+        let started = run * 2000;
+        let ts = |second: u64| jiff::Timestamp::from_second(1_768_645_800 + second as i64).unwrap();
+        for look in 0..400 {
+            let (now, began) = (ts(started + look * 5), ts(started));
+            let end = if look == 399 { last } else { "}" };
+            let bytes = 60_000_000 + look * 400_000;
+            lines.push(format!(
+                r#"{{"ts":"{now}","pid":{pid},"start_time":"{began}","comm":"api","unit":"api.service","rss_anon_bytes":{bytes}{end}"#
+            ));
+        }
+    }
+    lines
+}
+
+#[test]
+fn restarts_of_a_service_are_joined_with_a_last_line_and_without() {
+    let said = |lines: &[String]| {
+        let last = judged(lines).pop().unwrap();
+        let runs = last["evidence"].as_array().unwrap().iter().find(|it| it["name"] == "runs");
+        (runs.map(|it| it["value"].as_f64()), last["runs"]["earlier"].as_array().map(Vec::len))
+    };
+    let two = (Some(Some(2.0)), Some(2));
+    assert_eq!(said(&restarts(&[7, 8, 9], r#","final":true}"#)), two);
+    assert_eq!(said(&restarts(&[7, 7, 7], "}")), two, "another start has ended the one before");
+    assert_eq!(said(&restarts(&[7, 8, 9], "}")), two, "nothing is heard of the ones before");
+}
+
+#[test]
+fn a_process_with_rare_lines_is_not_over_when_another_of_its_service_starts() {
+    let rare = |at: u64| line(at * 300, "sockets", 5 + at).replace(r#""pid":7"#, r#""pid":5"#);
+    let mut lines: Vec<String> = (0..30).map(rare).collect();
+    lines.push(line(29 * 300 + 200, "sockets", 5));
+    let mut judge = Judge::default();
+    for line in &lines {
+        judge.take(&serde_json::from_str(line).unwrap(), &mut |_| Ok(())).unwrap();
+    }
+    assert_eq!(judge.processes.len(), 2);
+}

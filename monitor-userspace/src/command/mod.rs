@@ -1,6 +1,7 @@
 //! What the command line asks for, one module each, and the statuses they end with.
 
 mod answer;
+mod ended;
 mod exported;
 mod leak_check;
 mod leak_rules;

@@ -12,6 +12,7 @@
 
 mod conformal;
 mod curves;
+mod earlier;
 mod features;
 mod floor;
 mod forecast;
@@ -35,13 +36,14 @@ mod tracker_tests;
 mod use_slope;
 
 pub use conformal::{Conformal, GATE};
+pub use earlier::{EarlierRuns, Place, Plateau, Precedent, Present, RUNS, are_alike};
 pub use features::{COUNT as FEATURES, Features, NAMES as FEATURE_NAMES};
 pub use floor::Floor;
 pub use forecast::{FirstPassage, first_passage};
 pub use hypothesis::{Beliefs, Hypothesis};
 pub use judge::{Decision, LEAK, LIKELY, Missing, SUSPECT, matters};
 pub use model::Model;
-pub use shape::ShapeEvidence;
+pub use shape::{ShapeEvidence, min_effect};
 pub use slope::{Trend, theil_sen};
 pub use touched::LookAtPages;
 pub use tracker::GrowthTracker;

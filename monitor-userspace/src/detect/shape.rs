@@ -93,7 +93,7 @@ pub struct ShapeEvidence {
 }
 
 /// Smallest growth that matters at this level of the value.
-pub(super) fn min_effect(spec: &SeriesSpec, level: f64) -> f64 {
+pub fn min_effect(spec: &SeriesSpec, level: f64) -> f64 {
     spec.min_effect.max(MIN_SHARE * level.abs()).max(spec.quantum)
 }
 

@@ -8,6 +8,7 @@ use std::f64::consts::LN_10;
 use crate::series::{ClosedLevels, LEVELS, LevelView, Series, SeriesSpec, WINDOW};
 
 use super::conformal::{Conformal, GATE};
+use super::earlier::{EarlierRuns, Place, Precedent, Present};
 use super::features::{Features, Sources};
 use super::hypothesis::{Beliefs, Hypothesis};
 use super::judge::{Decision, LEAK, LIKELY, Missing, SUSPECT, borne_out, matters, probability};
@@ -48,6 +49,9 @@ pub struct GrowthTracker {
     weighed: Weighed,
     /// ln of how much likelier a leak is by what is touched of it.
     second_tier: f32,
+    /// Earlier runs of the same service, and what they say of the longest growth that is weighed.
+    earlier: Option<Box<EarlierRuns>>,
+    precedent: Precedent,
     state: State,
     ceiling: Ceiling,
 }
@@ -57,9 +61,16 @@ pub struct GrowthTracker {
 struct Weighed {
     level: u8,
     added: f32,
+    last: f32,
+    rate_per_min: f32,
     since_ns: u64,
     /// Whether it reaches heights that nothing reached before.
     is_new: bool,
+}
+
+impl Weighed {
+    const NOTHING: Self =
+        Self { level: 0, added: 0.0, last: 0.0, rate_per_min: 0.0, since_ns: 0, is_new: true };
 }
 
 #[derive(Clone, Debug)]
@@ -82,8 +93,10 @@ impl GrowthTracker {
             standing: Vec::new(),
             streaks: [[0; 3]; LEVELS],
             touched: None,
-            weighed: Weighed { level: 0, added: 0.0, since_ns: 0, is_new: true },
+            weighed: Weighed::NOTHING,
             second_tier: 0.0,
+            earlier: None,
+            precedent: Precedent { place: Place::Open, alike: 0 },
             state: State::Quiet,
             ceiling: Ceiling::NONE,
         }
@@ -145,7 +158,7 @@ impl GrowthTracker {
     fn missing(&self, level: usize) -> Missing {
         match self.confidence(level) {
             Some(confidence) if confidence >= SUSPECT => {
-                if self.gate_log >= GATE.ln() {
+                if self.is_gate_passed() {
                     Missing::Confirmation
                 } else {
                     Missing::Evidence
@@ -180,6 +193,26 @@ impl GrowthTracker {
         self.weigh_touched();
     }
 
+    /// Tells of earlier runs of the same service.
+    pub fn set_earlier(&mut self, earlier: EarlierRuns) {
+        self.earlier = Some(Box::new(earlier));
+        self.ask_earlier();
+    }
+
+    /// What earlier runs say of the growth that is weighed; `None` where none is known.
+    pub fn earlier(&self) -> Option<(EarlierRuns, Precedent)> {
+        self.earlier.as_ref().map(|earlier| (**earlier, self.precedent))
+    }
+
+    /// Asks earlier runs about the growth that is weighed.
+    fn ask_earlier(&mut self) {
+        let Weighed { last, rate_per_min, .. } = self.weighed;
+        let (last, rate_per_min) = (last.into(), rate_per_min.into());
+        let now = Present { last, rate_per_min, now_ns: self.now_ns() };
+        let said = self.earlier.as_ref().map(|it| it.of(&now, self.series.spec()));
+        self.precedent = said.unwrap_or_default();
+    }
+
     /// What the looks so far say of the growth that is weighed.
     fn weigh_touched(&mut self) {
         let Weighed { added, since_ns, is_new, .. } = self.weighed;
@@ -198,8 +231,11 @@ impl GrowthTracker {
         if level >= usize::from(self.weighed.level) || !is_weighed(self.weighed.level) {
             let added = (shape.last - shape.first) as f32;
             let is_new = shape.new_record >= NEW_RECORD;
-            self.weighed = Weighed { level: level as u8, added, since_ns: shape.since_ns, is_new };
+            let rate_per_min = (shape.trend.slope / minutes(shape.bucket_ns)) as f32;
+            let (level, last, since_ns) = (level as u8, shape.last as f32, shape.since_ns);
+            self.weighed = Weighed { level, added, last, rate_per_min, since_ns, is_new };
             self.weigh_touched();
+            self.ask_earlier();
         }
     }
 
@@ -208,9 +244,17 @@ impl GrowthTracker {
         self.series.level(0).map_or(0, |view| view.start_ns(view.closed()))
     }
 
-    /// log10 of the highest e-value since the last episode ended (or ever).
+    /// log10 of the highest e-value since the last episode ended (or ever), or in an earlier run that
+    /// grew alike.
     pub fn e_value_log10(&self) -> f64 {
-        self.gate_log / LN_10
+        let earlier = self.earlier.as_ref().filter(|_| self.precedent.alike > 0);
+        earlier.map_or(0.0, |earlier| earlier.e_value_log10).max(self.gate_log / LN_10)
+    }
+
+    /// Whether chance is excluded. What an earlier run has won counts for one that grows alike: they
+    /// are one series of floors, and the bound is on passing the gate ever.
+    fn is_gate_passed(&self) -> bool {
+        self.e_value_log10() >= GATE.log10()
     }
 
     /// The shape of the floors of `level` now, whatever was decided; `None` with fewer than 12.
@@ -253,6 +297,7 @@ impl GrowthTracker {
             + self.standing.capacity() * size_of::<Option<Decision>>()
             + if matches!(self.state, State::Open(_)) { size_of::<Episode>() } else { 0 }
             + self.touched.as_ref().map_or(0, |it| it.memory_bytes())
+            + self.earlier.as_ref().map_or(0, |_| size_of::<EarlierRuns>())
     }
 
     fn coarser(&self, level: usize) -> impl Iterator<Item = LevelView<'_>> {
@@ -302,7 +347,7 @@ impl GrowthTracker {
         let values = self.evidence.iter().map(Conformal::log_value);
         let sum = values.fold(unborn.ln(), log_add);
         self.gate_log = self.gate_log.max(sum - (LEVELS as f64).ln());
-        self.gate_log >= GATE.ln()
+        self.is_gate_passed()
     }
 
     fn judge(&mut self, level: usize) -> Option<Transition> {
@@ -357,7 +402,8 @@ impl GrowthTracker {
         let own = self.standing.get(level).copied().flatten()?.log_odds()?;
         let coarser = (level + 1..=level + COARSER)
             .filter_map(|level| self.standing.get(level).copied().flatten());
-        let beside_shape = f64::from(self.second_tier + self.series.spec().prior);
+        let earlier = self.earlier.as_ref().map_or(0.0, |it| it.log_likelihood(self.precedent));
+        let beside_shape = f64::from(self.second_tier + self.series.spec().prior) + earlier;
         borne_out(own, coarser).map(|log_odds| probability(log_odds + beside_shape))
     }
 

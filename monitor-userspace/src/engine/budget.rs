@@ -35,6 +35,7 @@ impl Engine {
             + self.tables.memory_bytes()
             + self.table.timer_bytes()
             + growths
+            + self.services.memory_bytes()
             + self.book.memory_bytes()
             + self.table.len() * PROCESS_BYTES
     }

@@ -1,6 +1,11 @@
 //! Growth of what processes hold, as findings.
 
-use super::{Engine, Limit, REMEMBERED_FINDINGS, growth_rules::under, rules::Who};
+use super::{
+    Engine, Limit, OtherRuns, REMEMBERED_FINDINGS,
+    growth_rules::under,
+    rules::Who,
+    runs::{run_evidence, runs},
+};
 use crate::{
     detect::{FirstPassage, Growth, Hypothesis, first_passage},
     event::{ProcessId, TICK_NS},
@@ -35,7 +40,9 @@ impl Engine {
         let page = self.facts.page_bytes;
         let step = RSS_BATCH_PAGES * u64::from(self.facts.cpus.max(1)) * page;
         let quanta = Quanta { mapped: page as f64, resident: step as f64 };
-        let growths = self.growths.entry(id.pid).or_insert_with(|| Growths::new(id, quanta));
+        self.growths.entry(id.pid).or_insert_with(|| Growths::new(id, quanta));
+        self.know_service(id);
+        let Some(growths) = self.growths.get_mut(&id.pid) else { return };
         for (change, report) in growths.observe(sample) {
             self.tell_growth(id.pid, sample.at_ns, (change, &report), out);
         }
@@ -45,14 +52,16 @@ impl Engine {
     pub(super) fn end_growths(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
         self.looks.forget(pid);
         let told: Vec<_> = self.told_growths(pid).collect();
+        let mut ids = [const { None }; Cause::ALL.len()];
         for (report, told) in told {
             let told = Told { change: Change::Ended, ..told };
             // What it was taken for remains: it ended with its process.
             if let Some(finding) = self.finding(pid, at_ns, &report, told) {
+                ids[report.cause as usize] = Some(finding.id.clone());
                 self.publish(finding, out);
             }
         }
-        self.growths.remove(&pid);
+        self.end_run(pid, at_ns, ids);
         for cause in Cause::ALL {
             self.gates.remove(&(pid, cause));
         }
@@ -95,6 +104,7 @@ impl Engine {
             id: process.id,
             comm: &process.comm,
             component: process.component.as_ref().map(|place| place.name.clone()),
+            runs: self.other_runs(pid, report),
         };
         let limits = self.limits_of(pid, report.rated);
         // What a rule holds back is told from when it is told.
@@ -123,6 +133,8 @@ pub struct Subject<'a> {
     pub comm: &'a str,
     /// The group it belongs to.
     pub component: Option<String>,
+    /// What is known of other runs of its service.
+    pub runs: OtherRuns<'a>,
 }
 
 /// The finding about a growth, at `at_ns` of a clock; `limits` are those on its way.
@@ -139,6 +151,8 @@ pub fn growth_finding(
     let nearest = nearest(leading, limits);
     let minutes = nearest.as_ref().map_or(f64::INFINITY, |nearest| nearest.passage.middle);
     let born_ns = subject.id.start_ticks * TICK_NS;
+    let runs = runs(report, &subject.runs, clock);
+    let of_runs = runs.iter().flat_map(|runs| run_evidence(report, runs));
     Finding {
         ts: clock.at(at_ns),
         id: finding_id(report, subject.id),
@@ -160,9 +174,10 @@ pub fn growth_finding(
         // The bucket in which the growth began may be older than the process.
         since: clock.at(leading.since_ns.max(born_ns)),
         forecast: nearest.map(|nearest| nearest.forecast(clock, at_ns)),
-        evidence: evidence(report),
+        evidence: evidence(report).into_iter().chain(of_runs).collect(),
         explanations: explanations(leading),
         limits: limit_uses,
+        runs,
         stacks: Vec::new(),
         recommendation: recommendation(report, subject.id.pid),
     }

@@ -146,6 +146,7 @@ impl Engine {
             evidence: evidence(name, unit, growth),
             explanations: explanations(growth),
             limits: Vec::new(),
+            runs: None,
             stacks: Vec::new(),
             recommendation: rule.recommendation.clone(),
         };

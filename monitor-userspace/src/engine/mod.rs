@@ -19,6 +19,7 @@ mod resources;
 mod rule_finding;
 mod rule_views;
 mod rules;
+mod runs;
 mod scope;
 mod snapshot;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use findings::{Subject, growth_finding, state_of};
 pub use limits::Limit;
 use regex::Regex;
 pub use requests::Request;
+pub use runs::{OtherRuns, grow_alike};
 use rustc_hash::FxHashMap;
 pub use scope::CommPattern;
 pub use view::{HostMemory, viewed};
@@ -38,7 +40,7 @@ use crate::{
     event::{Family, Input, Loss, SelfReading, Start},
     inventory::{ProcessTable, Segments, Stacks, Tables},
     output::{Header, Output, Severity, WallClock},
-    rule::{Cause, Gate, Growths, Rules},
+    rule::{Cause, Gate, Growths, Rules, Services},
 };
 
 /// Version of the line format.
@@ -86,6 +88,8 @@ pub struct Engine {
     stack: Option<(u32, Box<[u64]>)>,
     zombies: zombies::Zombies,
     growths: FxHashMap<u32, Growths>,
+    /// What earlier runs of services came to.
+    services: Services,
     /// What the rules make of what grows; of what is not told there is none.
     gates: FxHashMap<(u32, Cause), Gate>,
     book: rules::RuleBook,
@@ -148,6 +152,7 @@ impl Engine {
             stack: None,
             zombies: zombies::Zombies::default(),
             growths: FxHashMap::default(),
+            services: Services::default(),
             gates: FxHashMap::default(),
             book: rules::RuleBook::new(rules),
             looks: looks::Looks::default(),

@@ -60,6 +60,7 @@ impl Engine {
             inventory_bytes: self.inventory_bytes() as u64,
             custom_values: self.book.values,
             custom_rejected: self.book.rejected,
+            services_forgotten: self.services.forgotten(),
             processes: self.table.len(),
             agent_rss_anon_bytes: self.own.map(|own| own.rss_anon_bytes),
             agent_kernel_bytes: self.own.map(|own| own.kernel_bytes),

@@ -46,6 +46,7 @@ impl Engine {
             evidence: held.quotes.iter().map(evidence).collect(),
             explanations: Vec::new(),
             limits: Vec::new(),
+            runs: None,
             stacks: Vec::new(),
             recommendation: recommendation(&rule.recommendation, rule.action.as_deref(), who),
         })

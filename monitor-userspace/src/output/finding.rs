@@ -166,6 +166,50 @@ pub struct Forecast {
     pub interval: (Timestamp, Option<Timestamp>),
 }
 
+/// What an earlier run of a service came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// It grew until it ended.
+    Grew,
+    /// To a plateau.
+    Settled,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// An earlier run of the same service.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct EarlierRun {
+    /// When it began.
+    pub started: Timestamp,
+    /// How long it lasted, in seconds.
+    pub uptime_seconds: f64,
+    /// What became of what grows now.
+    pub state: RunState,
+    /// Where that was at the end, or its plateau, in `rate_unit`.
+    pub level: Option<f64>,
+    /// How fast it grew, in `rate_unit` a minute.
+    pub rate_per_min: Option<f64>,
+    /// After how many seconds it had settled.
+    pub settled_after_seconds: Option<f64>,
+}
+
+/// What other runs of the same service show: those before this process, and those beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Runs {
+    /// Runs before this one, one after the other, that grew like this until they ended.
+    pub grew_alike: u32,
+    /// When the first of those began.
+    pub grew_since: Option<Timestamp>,
+    /// Id of the finding about the first of those: the same in all that follow.
+    pub first_finding: Option<String>,
+    /// Other processes of the service that grow like this now.
+    pub siblings: usize,
+    /// Runs that ended before, the oldest first; of many the last eight.
+    pub earlier: Vec<EarlierRun>,
+}
+
 /// A rule that holds for a process, a component or the host.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
@@ -214,6 +258,8 @@ pub struct Finding {
     pub explanations: Vec<Believed>,
     /// The limits on its way, whether or not they will be reached.
     pub limits: Vec<LimitUse>,
+    /// Other runs of the same service; `None` where none is known.
+    pub runs: Option<Runs>,
     /// Where the growth comes from; empty until stacks are taken.
     pub stacks: Vec<()>,
     /// What to do.

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        AccessLine, AccuracyLine, Believed, Connections, Direction, Evidence, FindingState,
-        FindingVerdict, Forecast, LimitUse, LoadLine, Rival, Severity, Timestamp, View, answer,
+        AccessLine, AccuracyLine, Believed, Connections, Direction, EarlierRun, Evidence,
+        FindingState, FindingVerdict, Forecast, LimitUse, LoadLine, Rival, RunState, Runs,
+        Severity, Timestamp, View, answer,
         event::tests::{any, of},
     },
     *,
@@ -61,8 +62,26 @@ fn finding() -> Finding {
         evidence: vec![Evidence { name: "rho".into(), value: 0.5, says, text: String::new() }],
         explanations: vec![Believed { hypothesis: "fill", is_leak: false, probability: 0.01 }],
         limits: vec![LimitUse { limit: "memory.max".to_owned(), limit_value: 1e9, used: 1e8 }],
+        runs: Some(runs()),
         stacks: Vec::new(),
         recommendation: String::new(),
+    }
+}
+
+fn runs() -> Runs {
+    Runs {
+        grew_alike: 1,
+        grew_since: Some(Timestamp(0)),
+        first_finding: Some("0b".to_owned()),
+        siblings: 2,
+        earlier: vec![EarlierRun {
+            started: Timestamp(0),
+            uptime_seconds: 600.0,
+            state: RunState::Grew,
+            level: Some(1e9),
+            rate_per_min: Some(5e6),
+            settled_after_seconds: None,
+        }],
     }
 }
 

@@ -17,7 +17,8 @@ pub use component::ComponentSnapshot;
 pub use event::EventLine;
 pub(crate) use event::start_time;
 pub use finding::{
-    Believed, Evidence, Finding, FindingState, FindingVerdict, Forecast, LimitUse, Rival, Severity,
+    Believed, EarlierRun, Evidence, Finding, FindingState, FindingVerdict, Forecast, LimitUse,
+    Rival, RunState, Runs, Severity,
 };
 pub use host::{HostSnapshot, MemoryParts, UnownedMemory};
 pub(crate) use line::Line;
@@ -320,6 +321,8 @@ pub struct Stats {
     pub custom_values: u64,
     /// Reported values that were not taken: no such line, process or component, or no room.
     pub custom_rejected: u64,
+    /// Services whose earlier runs were forgotten for want of room.
+    pub services_forgotten: u64,
     /// Processes watched.
     pub processes: usize,
     /// The agent's resident anonymous memory.

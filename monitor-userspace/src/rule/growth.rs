@@ -4,10 +4,13 @@
 //! may open the finding about memory; its rate is that of touched memory where it grows, else of
 //! mapped. Descriptors grow with whatever kind of them grows: the finding is named after the kind.
 
+use super::run::Came;
+use super::runs::Earlier;
+use super::service::Service;
 use super::signal::{Cause, Quanta, Signal, Values};
 use super::watched::Watched;
 use crate::{
-    detect::{Growth, GrowthTracker, LookAtPages, Observation},
+    detect::{EarlierRuns, Growth, GrowthTracker, LookAtPages, Observation, Precedent},
     event::ProcessId,
 };
 
@@ -60,6 +63,8 @@ pub struct Report {
     pub leading: Growth,
     /// Every signal of the cause that grows.
     pub growing: [Option<Growth>; Signal::COUNT],
+    /// What earlier runs of the service say of what gives the rate.
+    pub earlier: Option<(EarlierRuns, Precedent)>,
 }
 
 /// The series of one process and the findings they hold open.
@@ -69,6 +74,18 @@ pub struct Growths {
     quanta: Quanta,
     watched: [Watched; Signal::COUNT],
     open: Vec<Open>,
+    membership: Option<Box<Membership>>,
+}
+
+/// Which service a process is a run of.
+#[derive(Clone, Debug)]
+pub(super) struct Membership {
+    pub(super) service: Service,
+    /// When the process began, ns since boot.
+    pub(super) began_ns: u64,
+    /// How much of the past it was told of.
+    pub(super) heard: u64,
+    earlier: Option<Earlier>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,7 +103,47 @@ impl Growths {
             quanta,
             watched: std::array::from_fn(|_| Watched::default()),
             open: Vec::new(),
+            membership: None,
         }
+    }
+
+    /// Says which service the process is a run of, and when it began.
+    pub fn set_service(&mut self, service: Service, began_ns: u64) {
+        let (heard, earlier) = (0, None);
+        self.membership = Some(Box::new(Membership { service, began_ns, heard, earlier }));
+    }
+
+    /// The service it is a run of, once that is known.
+    pub fn service(&self) -> Option<&Service> {
+        self.membership.as_ref().map(|it| &it.service)
+    }
+
+    pub(super) fn membership(&self) -> Option<&Membership> {
+        self.membership.as_deref()
+    }
+
+    /// The runs of the service before this one, if there were any.
+    pub fn earlier(&self) -> Option<&Earlier> {
+        self.membership.as_ref()?.earlier.as_ref()
+    }
+
+    /// Takes what is known of earlier runs.
+    pub(super) fn hear(&mut self, earlier: Earlier, heard: u64) {
+        for (signal, watched) in Signal::ALL.into_iter().zip(&mut self.watched) {
+            if let Some(tracker) = watched.tracker_mut() {
+                tracker.set_earlier(earlier.of(signal));
+            }
+        }
+        if let Some(membership) = &mut self.membership {
+            membership.heard = heard;
+            membership.earlier = Some(earlier);
+        }
+    }
+
+    /// What each measure came to, if the process ended now.
+    pub(super) fn came(&self) -> [Came; Signal::COUNT] {
+        let began_ns = self.membership.as_ref().map_or(0, |it| it.began_ns);
+        Signal::ALL.map(|signal| Came::of(&self.watched[signal as usize], began_ns))
     }
 
     /// Takes a sample; says what changed, with the figures of the findings it concerns.
@@ -94,12 +151,20 @@ impl Growths {
         let mut is_judged = false;
         for signal in Signal::ALL {
             let (seed, quanta) = (self.seed, self.quanta);
-            let observed = self.watched[signal as usize].observe(
+            let watched = &mut self.watched[signal as usize];
+            let was_moving = watched.tracker().is_some();
+            let observed = watched.observe(
                 || signal.spec(seed, quanta),
                 sample.at_ns,
                 sample.values.0[signal as usize],
                 sample.load,
             );
+            if !was_moving
+                && let Some(earlier) = self.membership.as_ref().and_then(|it| it.earlier.as_ref())
+                && let Some(tracker) = watched.tracker_mut()
+            {
+                tracker.set_earlier(earlier.of(signal));
+            }
             is_judged |= !matches!(observed, Observation::Unchanged);
         }
         if !is_judged {
@@ -165,7 +230,9 @@ impl Growths {
 
     /// Bytes of memory, the heap's included.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.watched.iter().map(Watched::series_bytes).sum::<usize>()
+        let membership = self.membership.as_ref().map_or(0, |_| size_of::<Membership>());
+        let series = self.watched.iter().map(Watched::series_bytes);
+        size_of::<Self>() + membership + series.sum::<usize>()
     }
 
     /// Starts anew from the last values; what holds a finding open keeps its series.
@@ -216,7 +283,8 @@ impl Growths {
         }
         let opened_ns = known.map_or(at_ns, |open| open.report.opened_ns);
         let place = self.place(cause, rated, &leading);
-        Some(Report { opened_ns, cause, place, rated, leading, growing })
+        let earlier = self.watched[rated as usize].tracker().and_then(GrowthTracker::earlier);
+        Some(Report { opened_ns, cause, place, rated, leading, growing, earlier })
     }
 
     /// The first signal, the most special ones first, that rose about as much as what is rated.

@@ -96,6 +96,25 @@ impl Watched {
         matches!(self, Self::Constant(Constant { first_ns, last_ns, .. }) if *first_ns < *last_ns)
     }
 
+    /// From when to when it was seen to be what; `None` where it moved.
+    pub(super) const fn constant(&self) -> Option<(u64, u64, f64)> {
+        match self {
+            Self::Constant(Constant { first_ns, last_ns, value }) => {
+                Some((*first_ns, *last_ns, *value))
+            }
+            Self::Unseen | Self::Moving(_) => None,
+        }
+    }
+
+    /// The last value, if it was known.
+    pub(super) fn last(&self) -> Option<f64> {
+        match self {
+            Self::Unseen => None,
+            Self::Constant(constant) => Some(constant.value),
+            Self::Moving(track) => track.last.map(|(_, value)| value),
+        }
+    }
+
     pub(super) fn tracker(&self) -> Option<&GrowthTracker> {
         match self {
             Self::Moving(track) => Some(&track.tracker),

@@ -5,7 +5,7 @@ use monitor_userspace::detect::Hypothesis::{Fill, Load, Noise, Periodic, Settlin
 use super::{Draft, Maker, leaks::garbage, load, load::course};
 
 /// Name, whether it is fitted, how it is made.
-pub const ALL: [(&str, bool, Maker); 23] = [
+pub const ALL: [(&str, bool, Maker); 25] = [
     ("constant", true, constant),
     ("white", true, white),
     ("ar1", true, ar1),
@@ -29,6 +29,8 @@ pub const ALL: [(&str, bool, Maker); 23] = [
     ("pool_to_size", true, pool_to_size),
     ("connections", true, connections),
     ("two_caches", false, two_caches),
+    ("restarted_warm_up", false, restarted_warm_up),
+    ("restarted_fill", false, restarted_fill),
 ];
 
 fn constant(draft: &mut Draft) {
@@ -278,5 +280,35 @@ fn two_caches(draft: &mut Draft) {
         growth * (share * (at / first).min(1.0) + (1.0 - share) * second)
     });
     draft.noise *= 0.3;
+    draft.explained_by(Fill);
+}
+
+/// Runs of the same service that follow each other; `held` is what one holds at a share of its life.
+fn restarted(draft: &mut Draft, held: impl Fn(f64) -> f64) {
+    let lives = draft.random.whole(2, 5);
+    let life = draft.len / lives;
+    for run in 0..lives {
+        // No two are quite alike.
+        let scale = 1.0 + 0.02 * draft.random.normal();
+        let from = run * life;
+        let until = if run + 1 == lives { draft.len } else { from + life };
+        for step in from..until {
+            draft.values[step] += scale * held((step - from) as f64 / life as f64);
+        }
+    }
+    draft.restarts = (1..lives).map(|run| run * life).collect();
+    draft.noise *= 0.5;
+}
+
+fn restarted_warm_up(draft: &mut Draft) {
+    let (growth, time) = (draft.growth, draft.random.log_uniform(0.02, 0.3));
+    restarted(draft, |at| growth * (1.0 - (-at / time).exp()));
+    draft.explained_by(Settling);
+}
+
+/// Grows evenly until it is full; some runs end before they are.
+fn restarted_fill(draft: &mut Draft) {
+    let (growth, full) = (draft.growth, draft.random.log_uniform(0.2, 1.5));
+    restarted(draft, |at| growth * (at / full).min(1.0));
     draft.explained_by(Fill);
 }

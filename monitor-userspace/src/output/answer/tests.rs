@@ -46,6 +46,7 @@ pub(crate) fn finding(id: &str, severity: Severity, verdict: FindingVerdict) -> 
             limit_value: 1024.0 * super::MB,
             used: 424.0 * super::MB,
         }],
+        runs: None,
         stacks: Vec::new(),
         recommendation: "look for what allocates it".to_owned(),
     }
