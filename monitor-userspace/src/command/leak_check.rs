@@ -1,7 +1,8 @@
 //! `leak-check --from FILE`: judges exported snapshots with the same series and detector, offline.
 //!
 //! The input is NDJSON as `--json` prints it. Of a snapshot only `ts`, `pid`, `start_time`, `comm` and
-//! one measure are required; what is missing is unknown. Other lines are passed over.
+//! one measure are required, of a component `ts`, `component` and its memory; what is missing is unknown.
+//! Lines of the host are judged whole. Other lines are passed over.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,24 +12,28 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::{Refusal, exported::Past};
+use super::{
+    Refusal,
+    exported::Past,
+    exported_wholes::{GivenComponent, Wholes},
+};
 use crate::{
     agent::Outcome,
     detect::LookAtPages,
     engine::{Limit, Subject, growth_finding, state_of, viewed},
     event::{ProcLimits, ProcessId, TICK_NS},
     output::{
-        Connections, Finding, FindingState, FindingVerdict, Line, Severity, Snapshot, View,
-        WallClock, start_time,
+        Connections, Finding, FindingState, FindingVerdict, HostSnapshot, Line, Severity, Snapshot,
+        View, WallClock, start_time,
     },
-    rule::{Change, Growths, Quanta, Report, Sample, Signal, Values},
+    rule::{Change, Growths, Member, Quanta, Report, Sample, Signal, Values},
 };
 
 /// Times of lines count from 1970.
 pub(super) const CLOCK: WallClock = WallClock::UNIX;
 
 /// The steps in which memory moves where the lines do not say how many CPUs there were.
-const QUANTA: Quanta = Quanta { mapped: 4096.0, resident: 524_288.0 };
+pub(super) const QUANTA: Quanta = Quanta { mapped: 4096.0, resident: 524_288.0 };
 
 /// A line, as far as it is read.
 #[derive(Debug, Default, Deserialize)]
@@ -148,19 +153,17 @@ fn each_line(from: &Path, take: &mut dyn FnMut(&Given, &str) -> Result<()>) -> R
 #[derive(Default)]
 struct Judge {
     processes: HashMap<ProcessId, Known>,
+    wholes: Wholes,
     past: Past,
     worst: Option<Severity>,
 }
 
 impl Judge {
     fn read(&mut self, from: &Path, tell: Tell<'_>) -> Result<()> {
-        each_line(from, &mut |given, line| {
-            if given.r#type.as_deref() == Some("host")
-                && let Ok(host) = serde_json::from_str(line)
-            {
-                self.past.host(host);
-            }
-            self.take(given, tell)
+        each_line(from, &mut |given, line| match given.r#type.as_deref() {
+            Some("host") => self.take_host(line, tell),
+            Some("component") => self.take_component(line, tell),
+            _ => self.take(given, tell),
         })?;
         if self.processes.is_empty() && self.past.is_empty() {
             tracing::warn!("{}: no snapshots in it", from.display());
@@ -211,6 +214,38 @@ impl Judge {
         Ok(())
     }
 
+    fn take_host(&mut self, line: &str, tell: Tell<'_>) -> Result<()> {
+        let Ok(host) = serde_json::from_str::<HostSnapshot>(line) else { return Ok(()) };
+        let Ok(at_ns) = u64::try_from(host.ts.0) else { return Ok(()) };
+        self.past.host(host.clone());
+        let members = || members(&self.processes, |_| true);
+        let finding = self.wholes.host(host, at_ns, members);
+        self.tell_whole(finding, tell)
+    }
+
+    fn take_component(&mut self, line: &str, tell: Tell<'_>) -> Result<()> {
+        let Ok(given) = serde_json::from_str::<GivenComponent>(line) else { return Ok(()) };
+        let at_ns = given.ts.and_then(|ts| u64::try_from(ts.as_nanosecond()).ok());
+        let Some(at_ns) = at_ns.filter(|_| !given.component.is_empty()) else { return Ok(()) };
+        let names = self.wholes.names_within(&given);
+        let is_within =
+            |known: &Known| known.component.as_ref().is_some_and(|it| names.contains(it));
+        let members = || members(&self.processes, is_within);
+        let finding = self.wholes.component(given, at_ns, members);
+        self.past.look(at_ns);
+        self.tell_whole(finding, tell)
+    }
+
+    fn tell_whole(&mut self, finding: Option<Finding>, tell: Tell<'_>) -> Result<()> {
+        let Some(finding) = finding else { return Ok(()) };
+        self.worst = self.worst.max(Some(finding.severity));
+        tell(&finding)?;
+        if finding.state == FindingState::Resolved {
+            self.past.resolved(finding);
+        }
+        Ok(())
+    }
+
     /// Ends what is open of a process; it is called what it was.
     fn end(&mut self, id: ProcessId, at_ns: u64, tell: Tell<'_>) -> Result<()> {
         let Some(known) = self.processes.remove(&id) else { return Ok(()) };
@@ -227,7 +262,7 @@ impl Judge {
 
     /// All that was seen, at the time of the last line.
     fn view(self) -> View {
-        let Self { processes, past, .. } = self;
+        let Self { processes, wholes, past, .. } = self;
         let mut living: Vec<_> = processes.into_iter().collect();
         living.sort_by_key(|(id, _)| (id.pid, id.start_ticks));
         let at_ns = past.end_ns();
@@ -236,7 +271,10 @@ impl Judge {
             let findings = known.growths.open().map(found).collect();
             (viewed(known.last, &known.growths.drifts()), findings)
         });
-        past.view(living.collect())
+        let living = living.collect();
+        let mut view = past.view(living);
+        view.findings.extend(wholes.findings(at_ns));
+        view
     }
 }
 
@@ -249,6 +287,25 @@ impl Known {
             .and_then(|limits| Limit::own(report.rated, limits, *descriptors, *virtual_bytes));
         growth_finding(&subject, CLOCK, at_ns, report, state, own.as_slice())
     }
+}
+
+/// Processes that memory which grows may be of.
+fn members(
+    processes: &HashMap<ProcessId, Known>,
+    is_one: impl Fn(&Known) -> bool,
+) -> Vec<Member<'_>> {
+    let mut members = Vec::new();
+    for (id, known) in processes.iter().filter(|(_, known)| is_one(known)) {
+        members.push(Member {
+            pid: id.pid,
+            comm: &known.comm,
+            born_ns: id.start_ticks * TICK_NS,
+            growths: &known.growths,
+            told: known.growths.open().collect(),
+        });
+    }
+    members.sort_by_key(|member| (member.pid, member.born_ns));
+    members
 }
 
 /// The state of a process, as far as the line tells it.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod exported;
+mod exported_wholes;
 mod leak_check;
 mod leak_rules;
 mod replay;

@@ -36,6 +36,8 @@ impl Engine {
             + self.table.timer_bytes()
             + growths
             + self.book.memory_bytes()
+            + self.components.series_bytes()
+            + self.kernel.as_ref().map_or(0, |it| it.parts().memory_bytes())
             + self.table.len() * PROCESS_BYTES
     }
 
@@ -59,6 +61,7 @@ impl Engine {
                 self.counts.folded += 1;
             }
             self.book.forget_growth();
+            self.components.forget_growth();
         }
         self.make_coarse(limit);
     }

@@ -50,5 +50,9 @@ mod tests {
             crate::rule::Signal::ALL.map(|signal| (signal.resource(), grows(signal.resource())));
         let one: Vec<&str> = many.iter().filter(|it| it.1 == "grows").map(|it| it.0).collect();
         assert_eq!(one, ["heap", "resident memory", "shared memory"]);
+        use crate::rule::Part;
+        let parts = Part::COMPONENT.into_iter().chain(Part::HOST);
+        let many: Vec<Part> = parts.filter(|it| grows(it.resource()) != "grows").collect();
+        assert!(many.is_empty(), "{many:?}");
     }
 }
