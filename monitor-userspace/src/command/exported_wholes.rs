@@ -28,6 +28,19 @@ pub(super) struct GivenComponent {
     memory_max: Option<MemoryLimit>,
 }
 
+/// A header, as far as it is read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct GivenHeader {
+    filters: Option<GivenFilters>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct GivenFilters {
+    all: bool,
+}
+
 /// A component of the lines.
 struct Known {
     name: String,
@@ -41,9 +54,17 @@ pub(super) struct Wholes {
     components: BTreeMap<String, Known>,
     kernel: Option<Whole>,
     host: Option<HostSnapshot>,
+    /// Where not every process was watched, what was not may be why it grows.
+    is_off: bool,
 }
 
 impl Wholes {
+    /// Takes the header of a run.
+    pub(super) fn header(&mut self, line: &str) {
+        let given = serde_json::from_str::<GivenHeader>(line);
+        self.is_off = given.is_ok_and(|given| given.filters.is_some_and(|filters| !filters.all));
+    }
+
     /// Names of a component and of those within it.
     pub(super) fn names_within(&self, given: &GivenComponent) -> Vec<String> {
         let within = self.components.iter().filter(|(path, _)| is_in(path, &given.cgroup));
@@ -58,6 +79,9 @@ impl Wholes {
         at_ns: u64,
         members: impl Fn() -> Vec<Member<'a>>,
     ) -> Option<Finding> {
+        if self.is_off {
+            return None;
+        }
         let mut values = [None; Part::COMPONENT.len()];
         match (&given.memory, given.working_set_bytes) {
             (Some(memory), _) => values = parts_of_cgroup(memory),
@@ -91,6 +115,9 @@ impl Wholes {
         at_ns: u64,
         members: impl Fn() -> Vec<Member<'a>>,
     ) -> Option<Finding> {
+        if self.is_off {
+            return None;
+        }
         let new = || Whole::new(Parts::of_host(host.mem_total_bytes));
         let mut whole = self.kernel.take().unwrap_or_else(new);
         let values = parts_of_host(&host.memory, &host.unowned);

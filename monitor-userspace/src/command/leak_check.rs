@@ -161,6 +161,10 @@ struct Judge {
 impl Judge {
     fn read(&mut self, from: &Path, tell: Tell<'_>) -> Result<()> {
         each_line(from, &mut |given, line| match given.r#type.as_deref() {
+            Some("header") => {
+                self.wholes.header(line);
+                Ok(())
+            }
             Some("host") => self.take_host(line, tell),
             Some("component") => self.take_component(line, tell),
             _ => self.take(given, tell),

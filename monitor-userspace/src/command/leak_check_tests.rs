@@ -201,6 +201,9 @@ fn tmpfs_that_fills_in_a_component_is_found_in_its_lines() {
         (FindingState::Open, &Some("api.service".into()))
     );
     assert!(read(&lines).0 == findings, "the same lines give the same findings");
+    let of_some = r#"{"type":"header","filters":{"all":false}}"#.to_owned();
+    let lines: Vec<String> = [of_some].into_iter().chain(lines).collect();
+    assert!(read(&lines).0.is_empty(), "others may be why");
 }
 
 #[test]

@@ -26,6 +26,10 @@ type Place<'a> = Option<&'a str>;
 impl Engine {
     /// Judges the memory of the host and of the components that were read since the last time.
     pub(super) fn judge_wholes(&mut self, host: &HostReading, out: &mut dyn FnMut(Output<'_>)) {
+        // What is not watched cannot explain what grows.
+        if !self.facts.filters.all {
+            return;
+        }
         self.end_components(host.at_ns, out);
         let load = self.load_by_component();
         let quantum = self.resident_step();

@@ -148,6 +148,9 @@ fn memory_that_climbs_through_short_lived_processes_is_their_components() {
     assert_eq!(limits, ["memory.max of /system.slice", "memory of the host"]);
     let forecast = finding.forecast.as_ref().unwrap();
     assert_eq!(forecast.limit, "memory.max of /system.slice");
+    let mut again = World::new("");
+    through_workers(&mut again, 360);
+    assert!(again.said() == text, "the same looks give the same findings");
     let line = text.lines().rfind(|line| line.contains("cgroup_memory_growth")).unwrap();
     assert!(line.contains("api.service: memory grows by 3.0 MiB/min"), "{line}");
     assert!(
@@ -296,6 +299,14 @@ fn slab_that_climbs_is_kernel_memory_growth_and_slab_that_breathes_is_not() {
     let text = world.said();
     assert!(!text.contains("[medium]") && !text.contains("[high]"), "{text}");
     assert!(world.open().is_empty(), "{text}");
+}
+
+#[test]
+fn where_some_processes_are_watched_others_may_be_why_it_grows() {
+    let mut world = World::new("");
+    world.engine.facts.filters = Filters { pids: vec![7], ..Filters::default() };
+    through_workers(&mut world, 360);
+    assert_eq!(world.said(), "");
 }
 
 #[test]
