@@ -1,13 +1,14 @@
 //! Memory of components and of the host, as exported lines tell it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use anyhow::Result;
 use serde::Deserialize;
 
-use super::leak_check::{CLOCK, QUANTA};
+use super::leak_check::{CLOCK, Judge, Known as KnownProcess, QUANTA, Tell};
 use crate::{
     engine::{Limit, Owner, Tale, Whole, is_in, rise_within, whole_finding},
-    event::{CgroupMemory, MemoryLimit},
+    event::{CgroupMemory, MemoryLimit, ProcessId, TICK_NS},
     output::{Finding, FindingState, HostSnapshot},
     rule::{
         Change, Holds, Member, Moved, Part, Parts, PartsReport, Said, parts_of_cgroup,
@@ -18,10 +19,10 @@ use crate::{
 /// A line of a component, as far as it is read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct GivenComponent {
-    pub(super) ts: Option<jiff::Timestamp>,
-    pub(super) component: String,
-    pub(super) cgroup: String,
+struct GivenComponent {
+    ts: Option<jiff::Timestamp>,
+    component: String,
+    cgroup: String,
     cpu_percent: Option<f64>,
     working_set_bytes: Option<u64>,
     memory: Option<CgroupMemory>,
@@ -66,14 +67,14 @@ impl Wholes {
     }
 
     /// Names of a component and of those within it.
-    pub(super) fn names_within(&self, given: &GivenComponent) -> Vec<String> {
+    fn names_within(&self, given: &GivenComponent) -> Vec<String> {
         let within = self.components.iter().filter(|(path, _)| is_in(path, &given.cgroup));
         let names = within.map(|(_, known)| known.name.clone());
         names.chain([given.component.clone()]).collect()
     }
 
     /// Takes a line of a component whose processes these are; says what changed.
-    pub(super) fn component<'a>(
+    fn component<'a>(
         &mut self,
         given: GivenComponent,
         at_ns: u64,
@@ -109,7 +110,7 @@ impl Wholes {
     }
 
     /// Takes a line of the host; says what changed.
-    pub(super) fn host<'a>(
+    fn host<'a>(
         &mut self,
         host: HostSnapshot,
         at_ns: u64,
@@ -169,6 +170,59 @@ impl Wholes {
         let swap = if swaps { (host.swap_total_bytes, host.swap_free_bytes) } else { (0, 0) };
         Some(Limit::of_host((host.mem_total_bytes, host.mem_available_bytes), swap))
     }
+}
+
+impl Judge {
+    pub(super) fn take_host(&mut self, line: &str, tell: Tell<'_>) -> Result<()> {
+        let Ok(host) = serde_json::from_str::<HostSnapshot>(line) else { return Ok(()) };
+        let Ok(at_ns) = u64::try_from(host.ts.0) else { return Ok(()) };
+        self.past.host(host.clone());
+        let members = || members(&self.processes, |_| true);
+        let finding = self.wholes.host(host, at_ns, members);
+        self.tell_whole(finding, tell)
+    }
+
+    pub(super) fn take_component(&mut self, line: &str, tell: Tell<'_>) -> Result<()> {
+        let Ok(given) = serde_json::from_str::<GivenComponent>(line) else { return Ok(()) };
+        let at_ns = given.ts.and_then(|ts| u64::try_from(ts.as_nanosecond()).ok());
+        let Some(at_ns) = at_ns.filter(|_| !given.component.is_empty()) else { return Ok(()) };
+        let names = self.wholes.names_within(&given);
+        let is_within =
+            |known: &KnownProcess| known.component.as_ref().is_some_and(|it| names.contains(it));
+        let members = || members(&self.processes, is_within);
+        let finding = self.wholes.component(given, at_ns, members);
+        self.past.look(at_ns);
+        self.tell_whole(finding, tell)
+    }
+
+    fn tell_whole(&mut self, finding: Option<Finding>, tell: Tell<'_>) -> Result<()> {
+        let Some(finding) = finding else { return Ok(()) };
+        self.worst = self.worst.max(Some(finding.severity));
+        tell(&finding)?;
+        if finding.state == FindingState::Resolved {
+            self.past.resolved(finding);
+        }
+        Ok(())
+    }
+}
+
+/// Processes that memory which grows may be of.
+fn members(
+    processes: &HashMap<ProcessId, KnownProcess>,
+    is_one: impl Fn(&KnownProcess) -> bool,
+) -> Vec<Member<'_>> {
+    let mut members = Vec::new();
+    for (id, known) in processes.iter().filter(|(_, known)| is_one(known)) {
+        members.push(Member {
+            pid: id.pid,
+            comm: &known.comm,
+            born_ns: id.start_ticks * TICK_NS,
+            growths: &known.growths,
+            told: known.growths.open().collect(),
+        });
+    }
+    members.sort_by_key(|member| (member.pid, member.born_ns));
+    members
 }
 
 /// What is told of a change; no rule holds anything back.

@@ -12,21 +12,17 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::{
-    Refusal,
-    exported::Past,
-    exported_wholes::{GivenComponent, Wholes},
-};
+use super::{Refusal, exported::Past, exported_wholes::Wholes};
 use crate::{
     agent::Outcome,
     detect::LookAtPages,
     engine::{Limit, Subject, growth_finding, state_of, viewed},
     event::{ProcLimits, ProcessId, TICK_NS},
     output::{
-        Connections, Finding, FindingState, FindingVerdict, HostSnapshot, Line, Severity, Snapshot,
-        View, WallClock, start_time,
+        Connections, Finding, FindingState, FindingVerdict, Line, Severity, Snapshot, View,
+        WallClock, start_time,
     },
-    rule::{Change, Growths, Member, Quanta, Report, Sample, Signal, Values},
+    rule::{Change, Growths, Quanta, Report, Sample, Signal, Values},
 };
 
 /// Times of lines count from 1970.
@@ -92,12 +88,12 @@ struct GivenAccess {
 }
 
 /// A process of the file.
-struct Known {
-    growths: Growths,
+pub(super) struct Known {
+    pub(super) growths: Growths,
     /// When the last look at its accessed pages was that the judge was told of.
     looked_at: Option<jiff::Timestamp>,
-    comm: String,
-    component: Option<String>,
+    pub(super) comm: String,
+    pub(super) component: Option<String>,
     last: Snapshot,
 }
 
@@ -125,7 +121,7 @@ fn print(finding: &Finding, out: &mut impl Write) -> Result<()> {
 }
 
 /// Hears of findings.
-type Tell<'a> = &'a mut dyn FnMut(&Finding) -> Result<()>;
+pub(super) type Tell<'a> = &'a mut dyn FnMut(&Finding) -> Result<()>;
 
 /// Goes through the lines of a file.
 fn each_line(from: &Path, take: &mut dyn FnMut(&Given, &str) -> Result<()>) -> Result<()> {
@@ -151,11 +147,11 @@ fn each_line(from: &Path, take: &mut dyn FnMut(&Given, &str) -> Result<()>) -> R
 }
 
 #[derive(Default)]
-struct Judge {
-    processes: HashMap<ProcessId, Known>,
-    wholes: Wholes,
-    past: Past,
-    worst: Option<Severity>,
+pub(super) struct Judge {
+    pub(super) processes: HashMap<ProcessId, Known>,
+    pub(super) wholes: Wholes,
+    pub(super) past: Past,
+    pub(super) worst: Option<Severity>,
 }
 
 impl Judge {
@@ -218,38 +214,6 @@ impl Judge {
         Ok(())
     }
 
-    fn take_host(&mut self, line: &str, tell: Tell<'_>) -> Result<()> {
-        let Ok(host) = serde_json::from_str::<HostSnapshot>(line) else { return Ok(()) };
-        let Ok(at_ns) = u64::try_from(host.ts.0) else { return Ok(()) };
-        self.past.host(host.clone());
-        let members = || members(&self.processes, |_| true);
-        let finding = self.wholes.host(host, at_ns, members);
-        self.tell_whole(finding, tell)
-    }
-
-    fn take_component(&mut self, line: &str, tell: Tell<'_>) -> Result<()> {
-        let Ok(given) = serde_json::from_str::<GivenComponent>(line) else { return Ok(()) };
-        let at_ns = given.ts.and_then(|ts| u64::try_from(ts.as_nanosecond()).ok());
-        let Some(at_ns) = at_ns.filter(|_| !given.component.is_empty()) else { return Ok(()) };
-        let names = self.wholes.names_within(&given);
-        let is_within =
-            |known: &Known| known.component.as_ref().is_some_and(|it| names.contains(it));
-        let members = || members(&self.processes, is_within);
-        let finding = self.wholes.component(given, at_ns, members);
-        self.past.look(at_ns);
-        self.tell_whole(finding, tell)
-    }
-
-    fn tell_whole(&mut self, finding: Option<Finding>, tell: Tell<'_>) -> Result<()> {
-        let Some(finding) = finding else { return Ok(()) };
-        self.worst = self.worst.max(Some(finding.severity));
-        tell(&finding)?;
-        if finding.state == FindingState::Resolved {
-            self.past.resolved(finding);
-        }
-        Ok(())
-    }
-
     /// Ends what is open of a process; it is called what it was.
     fn end(&mut self, id: ProcessId, at_ns: u64, tell: Tell<'_>) -> Result<()> {
         let Some(known) = self.processes.remove(&id) else { return Ok(()) };
@@ -291,25 +255,6 @@ impl Known {
             .and_then(|limits| Limit::own(report.rated, limits, *descriptors, *virtual_bytes));
         growth_finding(&subject, CLOCK, at_ns, report, state, own.as_slice())
     }
-}
-
-/// Processes that memory which grows may be of.
-fn members(
-    processes: &HashMap<ProcessId, Known>,
-    is_one: impl Fn(&Known) -> bool,
-) -> Vec<Member<'_>> {
-    let mut members = Vec::new();
-    for (id, known) in processes.iter().filter(|(_, known)| is_one(known)) {
-        members.push(Member {
-            pid: id.pid,
-            comm: &known.comm,
-            born_ns: id.start_ticks * TICK_NS,
-            growths: &known.growths,
-            told: known.growths.open().collect(),
-        });
-    }
-    members.sort_by_key(|member| (member.pid, member.born_ns));
-    members
 }
 
 /// The state of a process, as far as the line tells it.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::output::HostSnapshot;
 
 fn judged(lines: &[String]) -> Vec<serde_json::Value> {
     let (mut judge, mut out) = (Judge::default(), Vec::new());

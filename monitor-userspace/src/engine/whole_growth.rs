@@ -88,7 +88,8 @@ impl Engine {
             let all = self.components.wholes().map(|(path, whole)| (path.as_str(), whole));
             rise_within(place, moved, all)
         };
-        let before = whole.weigh((change, report), &self.members(place), within);
+        let members = if change == Change::Ended { Vec::new() } else { self.members(place) };
+        let before = whole.weigh((change, report), &members, within);
         let stands = whole.standing().is_some();
         self.put_whole(place, whole);
         let said = stands.then(|| self.whole_said(place, at_ns, out)).flatten();
