@@ -1,7 +1,8 @@
 //! `leak-check --from FILE`: judges exported snapshots with the same series and detector, offline.
 //!
 //! The input is NDJSON as `--json` prints it. Of a snapshot only `ts`, `pid`, `start_time`, `comm` and
-//! one measure are required; what is missing is unknown. Other lines are passed over.
+//! one measure are required, of a component `ts`, `component` and its memory; what is missing is unknown.
+//! Lines of the host are judged whole. Other lines are passed over.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::{Refusal, exported::Past};
+use super::{Refusal, exported::Past, exported_wholes::Wholes};
 use crate::{
     agent::Outcome,
     detect::LookAtPages,
@@ -31,7 +32,7 @@ use crate::{
 pub(super) const CLOCK: WallClock = WallClock::UNIX;
 
 /// The steps in which memory moves where the lines do not say how many CPUs there were.
-const QUANTA: Quanta = Quanta { mapped: 4096.0, resident: 524_288.0 };
+pub(super) const QUANTA: Quanta = Quanta { mapped: 4096.0, resident: 524_288.0 };
 
 /// A line, as far as it is read.
 #[derive(Debug, Default, Deserialize)]
@@ -98,8 +99,8 @@ pub(super) struct Known {
     pub(super) growths: Growths,
     /// When the last look at its accessed pages was that the judge was told of.
     looked_at: Option<jiff::Timestamp>,
-    comm: String,
-    component: Option<String>,
+    pub(super) comm: String,
+    pub(super) component: Option<String>,
     last: Snapshot,
     /// Times of its first and its last line, and the longest time between two of them, ns.
     pub(super) first_ns: u64,
@@ -162,19 +163,21 @@ pub(super) struct Judge {
     services: Services,
     /// When it is asked next who has ended without a last line, ns.
     pub(super) next_check_ns: u64,
-    past: Past,
-    worst: Option<Severity>,
+    pub(super) wholes: Wholes,
+    pub(super) past: Past,
+    pub(super) worst: Option<Severity>,
 }
 
 impl Judge {
     fn read(&mut self, from: &Path, tell: Tell<'_>) -> Result<()> {
-        each_line(from, &mut |given, line| {
-            if given.r#type.as_deref() == Some("host")
-                && let Ok(host) = serde_json::from_str(line)
-            {
-                self.past.host(host);
+        each_line(from, &mut |given, line| match given.r#type.as_deref() {
+            Some("header") => {
+                self.wholes.header(line);
+                Ok(())
             }
-            self.take(given, tell)
+            Some("host") => self.take_host(line, tell),
+            Some("component") => self.take_component(line, tell),
+            _ => self.take(given, tell),
         })?;
         if self.processes.is_empty() && self.past.is_empty() {
             tracing::warn!("{}: no snapshots in it", from.display());
@@ -272,7 +275,9 @@ impl Judge {
             Some((viewed(known.last.clone(), &known.growths.drifts()), findings))
         };
         let living = living.iter().filter_map(shown).collect();
-        self.past.view(living)
+        let mut view = self.past.view(living);
+        view.findings.extend(self.wholes.findings(at_ns));
+        view
     }
 }
 

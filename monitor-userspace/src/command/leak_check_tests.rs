@@ -1,4 +1,5 @@
 use super::*;
+use crate::output::HostSnapshot;
 
 fn judged(lines: &[String]) -> Vec<serde_json::Value> {
     let (mut judge, mut out) = (Judge::default(), Vec::new());
@@ -122,7 +123,7 @@ fn lines_of_the_host_show_how_its_memory_moved() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("lines");
     let host = |at: i64| {
-        let host = crate::output::HostSnapshot {
+        let host = HostSnapshot {
             ts: crate::output::Timestamp((1_768_645_800 + at * 5) * 1_000_000_000),
             mem_total_bytes: 8 << 30,
             mem_available_bytes: (4 << 30) - (at as u64 * (1 << 20)),
@@ -180,4 +181,107 @@ fn a_process_with_rare_lines_is_not_over_when_another_of_its_service_starts() {
         judge.take(&serde_json::from_str(line).unwrap(), &mut |_| Ok(())).unwrap();
     }
     assert_eq!(judge.processes.len(), 2);
+}
+
+/// What the lines of a file say, and the view of them.
+fn read(lines: &[String]) -> (Vec<serde_json::Value>, View) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lines");
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let (mut judge, mut out) = (Judge::default(), Vec::new());
+    judge.read(&path, &mut |finding: &Finding| print(finding, &mut out)).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let findings = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    (findings.collect(), judge.view())
+}
+
+const MIB: u64 = 1 << 20;
+
+fn second(at: u64) -> crate::output::Timestamp {
+    crate::output::Timestamp((1_768_645_800 + at as i64) * 1_000_000_000)
+}
+
+/// The line of a component that holds so much anonymous memory and tmpfs.
+fn component(at: u64, anon_bytes: u64, shmem_bytes: u64) -> String {
+    let memory = crate::event::CgroupMemory {
+        current_bytes: anon_bytes + shmem_bytes + 100 * MIB,
+        inactive_file_bytes: 80 * MIB,
+        slab_reclaimable_bytes: Some(0),
+        anon_bytes,
+        shmem_bytes,
+        ..<_>::default()
+    };
+    let limit_bytes = 1 << 30;
+    let memory_max = crate::event::MemoryLimit { path: "/s".into(), limit_bytes, ..<_>::default() };
+    let line = crate::output::ComponentSnapshot {
+        ts: second(at),
+        component: "api.service".into(),
+        cgroup: "/s/api.service".into(),
+        memory: Some(memory),
+        memory_max: Some(memory_max),
+        ..<_>::default()
+    };
+    serde_json::to_string(&Line::Component(&line)).unwrap()
+}
+
+#[test]
+fn tmpfs_that_fills_in_a_component_is_found_in_its_lines() {
+    let lines: Vec<String> =
+        (0..300).map(|at| component(at * 5, 30 * MIB, 5 * MIB + at * MIB)).collect();
+    let (findings, view) = read(&lines);
+    let last = findings.last().unwrap();
+    assert_eq!(
+        (&last["rule"], &last["component"]),
+        (&"cgroup_memory_growth".into(), &"api.service".into())
+    );
+    assert_eq!(last["pid"], serde_json::Value::Null);
+    let named =
+        |name: &str| last["evidence"].as_array().unwrap().iter().any(|it| it["name"] == name);
+    assert!(named("shmem_share") && !named("anon_share"), "{last}");
+    assert_eq!(last["forecast"]["limit"], "memory.max of /s");
+    assert_eq!(view.findings.len(), 1);
+    assert_eq!(
+        (view.findings[0].state, &view.findings[0].component),
+        (FindingState::Open, &Some("api.service".into()))
+    );
+    assert!(read(&lines).0 == findings, "the same lines give the same findings");
+    let of_some = r#"{"type":"header","filters":{"all":false}}"#.to_owned();
+    let lines: Vec<String> = [of_some].into_iter().chain(lines).collect();
+    assert!(read(&lines).0.is_empty(), "others may be why");
+}
+
+#[test]
+fn of_a_process_that_leaks_the_lines_of_its_component_say_nothing_more() {
+    let lines: Vec<String> = (0..300)
+        .flat_map(|at| {
+            let bytes = 30 * MIB + at * MIB;
+            let own = line(at * 5, "rss_anon_bytes", bytes);
+            [own.replace('}', r#","component":"api.service"}"#), component(at * 5, bytes, 0)]
+        })
+        .collect();
+    let (findings, view) = read(&lines);
+    assert!(findings.iter().all(|it| it["rule"] == "rss_growth"), "{findings:?}");
+    assert_eq!(view.findings.len(), 1);
+}
+
+#[test]
+fn page_tables_that_climb_are_found_in_the_lines_of_the_host() {
+    let host = |at: u64| {
+        let mut host = HostSnapshot {
+            ts: second(at * 5),
+            mem_total_bytes: 8 << 30,
+            mem_available_bytes: (4 << 30) - at * MIB,
+            ..<_>::default()
+        };
+        host.memory.page_table_bytes = 40 * MIB + at * MIB;
+        serde_json::to_string(&Line::Host(&host)).unwrap()
+    };
+    let (findings, view) = read(&(0..300).map(host).collect::<Vec<_>>());
+    let last = findings.last().unwrap();
+    assert_eq!(
+        (&last["rule"], &last["resource"]),
+        (&"kernel_memory_growth".into(), &"page table memory".into())
+    );
+    assert_eq!(last["forecast"]["limit"], "memory of the host", "{last}");
+    assert_eq!(view.findings.len(), 1);
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod ended;
 mod exported;
+mod exported_wholes;
 mod leak_check;
 mod leak_rules;
 mod replay;

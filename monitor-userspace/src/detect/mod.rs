@@ -104,6 +104,21 @@ pub enum Verdict {
     Growing(Growth),
 }
 
+impl Verdict {
+    /// How close it is to a finding, to pick among levels.
+    const fn closeness(&self) -> u8 {
+        match self {
+            Self::Insufficient => 0,
+            Self::Steady => 1,
+            Self::Pending(Missing::Time) => 2,
+            Self::Pending(Missing::Refutation) => 3,
+            Self::Pending(Missing::Evidence) => 4,
+            Self::Pending(Missing::Confirmation) => 5,
+            Self::Growing(_) => 6,
+        }
+    }
+}
+
 /// Where the finding about a series stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Phase {

@@ -10,6 +10,8 @@
 //! much more as that is above the half before.
 
 use super::floor::Floor;
+use super::hypothesis::Hypothesis;
+use super::shape::ShapeEvidence;
 use super::slope::{Trend, theil_sen};
 
 /// 97.5 % quantile of Student's distribution for the few stretches that a window has.
@@ -28,8 +30,15 @@ pub(super) struct Rate {
 }
 
 impl Rate {
+    /// The rate of a growth among these floors; of what accelerates that of now.
+    pub(super) fn of(floors: &[Floor], shape: &ShapeEvidence, kind: Hypothesis) -> Self {
+        let since = &floors[floors.len().saturating_sub(shape.floors)..];
+        let faster = (kind == Hypothesis::AcceleratingLeak).then(|| Self::at_the_end(since));
+        faster.flatten().unwrap_or_else(|| Self::even(since, &shape.trend))
+    }
+
     /// The rate of floors along their line.
-    pub(super) fn even(floors: &[Floor], trend: &Trend) -> Self {
+    fn even(floors: &[Floor], trend: &Trend) -> Self {
         let walk = T_95 * walk(floors, trend.slope) / (floors.len().max(1) as f64).sqrt();
         let [low, high] = trend.interval.map(|edge| (edge - trend.slope).hypot(walk));
         let per_bucket = trend.slope;
@@ -37,7 +46,7 @@ impl Rate {
     }
 
     /// The rate at the end of what grows ever faster; `None` where there are too few floors, or it does not.
-    pub(super) fn at_the_end(floors: &[Floor]) -> Option<Self> {
+    fn at_the_end(floors: &[Floor]) -> Option<Self> {
         let half = floors.len() / 2;
         let (before, last) = floors.split_at(floors.len() - half);
         let before = &before[before.len().checked_sub(half)?..];

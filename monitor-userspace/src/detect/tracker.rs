@@ -10,7 +10,7 @@ use crate::series::{ClosedLevels, LEVELS, LevelView, Series, SeriesSpec, WINDOW}
 use super::conformal::{Conformal, GATE};
 use super::earlier::{EarlierRuns, Place, Precedent, Present};
 use super::features::{Features, Sources};
-use super::hypothesis::{Beliefs, Hypothesis};
+use super::hypothesis::Beliefs;
 use super::judge::{Decision, LEAK, LIKELY, Missing, SUSPECT, borne_out, matters, probability};
 use super::life::{Ceiling, End, Episode, minutes};
 use super::model::Model;
@@ -147,7 +147,7 @@ impl GrowthTracker {
                 Some(Decision::Young) => Verdict::Pending(Missing::Time),
                 Some(Decision::Weighed(_)) => Verdict::Pending(self.missing(level)),
             };
-            if closeness(&next) > closeness(&verdict) {
+            if next.closeness() > verdict.closeness() {
                 verdict = next;
             }
         }
@@ -453,19 +453,11 @@ impl GrowthTracker {
         Some(transition)
     }
 
-    /// The rate of the growth that a level sees; of what accelerates that of now.
-    fn rate(&self, level: usize, shape: &ShapeEvidence, beliefs: &Beliefs) -> Rate {
-        let window = self.series.level(level).map(|view| Floors::newest(&view, WINDOW as u32));
-        let floors = window.as_ref().map_or(&[][..], Floors::as_slice);
-        let since = &floors[floors.len().saturating_sub(shape.floors)..];
-        let accelerates = beliefs.kind_of_leak() == Hypothesis::AcceleratingLeak;
-        let faster = accelerates.then(|| Rate::at_the_end(since)).flatten();
-        faster.unwrap_or_else(|| Rate::even(since, &shape.trend))
-    }
-
     fn growth(&self, level: usize, shape: &ShapeEvidence, beliefs: Beliefs) -> Growth {
         let per_min = |slope: f64| slope / minutes(shape.bucket_ns);
-        let rate = self.rate(level, shape, &beliefs);
+        let floors = self.series.level(level).map(|view| Floors::newest(&view, WINDOW as u32));
+        let floors = floors.as_ref().map_or(&[][..], Floors::as_slice);
+        let rate = Rate::of(floors, shape, beliefs.kind_of_leak());
         Growth {
             rate_per_min: per_min(rate.per_bucket),
             rate_interval: rate.interval.map(per_min),
@@ -489,18 +481,5 @@ impl GrowthTracker {
             first_floor: shape.first,
             last_floor: shape.last,
         }
-    }
-}
-
-/// How close a verdict is to a finding, to pick among levels.
-const fn closeness(verdict: &Verdict) -> u8 {
-    match verdict {
-        Verdict::Insufficient => 0,
-        Verdict::Steady => 1,
-        Verdict::Pending(Missing::Time) => 2,
-        Verdict::Pending(Missing::Refutation) => 3,
-        Verdict::Pending(Missing::Evidence) => 4,
-        Verdict::Pending(Missing::Confirmation) => 5,
-        Verdict::Growing(_) => 6,
     }
 }

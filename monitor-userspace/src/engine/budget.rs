@@ -37,6 +37,8 @@ impl Engine {
             + growths
             + self.services.memory_bytes()
             + self.book.memory_bytes()
+            + self.components.series_bytes()
+            + self.kernel.as_ref().map_or(0, |it| it.parts().memory_bytes())
             + self.table.len() * PROCESS_BYTES
     }
 
@@ -60,6 +62,7 @@ impl Engine {
                 self.counts.folded += 1;
             }
             self.book.forget_growth();
+            self.components.forget_growth();
         }
         self.make_coarse(limit);
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Engine, Request, snapshot::connections};
+use super::{Engine, Request, snapshot::connections, whole::Whole};
 use crate::{
     event::{CgroupMemory, CgroupReading, DescriptorKind, MappingClass, Placement},
     inventory::{Process, Space},
@@ -17,11 +17,31 @@ const IDLE_ROUNDS: u8 = 6;
 
 /// A component.
 #[derive(Debug)]
-struct Component {
+pub(super) struct Component {
     place: Arc<Placement>,
     reading: Option<CgroupReading>,
     /// Rounds since its cgroup was asked for; `None` before the first time.
     waited: Option<u8>,
+    /// Whether it was read since its memory was judged.
+    is_fresh: bool,
+    /// Its memory as the judge sees it; `None` before it was read.
+    pub(super) whole: Option<Box<Whole>>,
+}
+
+impl Component {
+    /// When its memory was read, and what was.
+    pub(super) fn memory(&self) -> Option<(u64, CgroupMemory)> {
+        let reading = self.reading.as_ref()?;
+        Some((reading.at_ns, reading.memory?))
+    }
+}
+
+/// A component whose last process ended while a finding about its memory was told.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) path: String,
+    pub(super) name: String,
+    pub(super) whole: Box<Whole>,
 }
 
 /// All components of watched processes, by the path of their cgroup.
@@ -29,6 +49,8 @@ struct Component {
 pub(super) struct Components {
     by_path: BTreeMap<String, Component>,
     has_unread: bool,
+    /// What is told of those that are gone, until that is ended.
+    ended: Vec<Ended>,
 }
 
 impl Components {
@@ -40,7 +62,15 @@ impl Components {
             return Arc::clone(&known.place);
         }
         let place = Arc::new(place);
-        let component = Component { place: Arc::clone(&place), reading: None, waited: None };
+        // Its memory is the same, whatever else is known of where it is.
+        let whole = self.by_path.remove(&place.path).and_then(|known| known.whole);
+        let component = Component {
+            place: Arc::clone(&place),
+            reading: None,
+            waited: None,
+            is_fresh: false,
+            whole,
+        };
         self.by_path.insert(place.path.clone(), component);
         self.has_unread = true;
         place
@@ -54,7 +84,78 @@ impl Components {
     fn take(&mut self, reading: &CgroupReading) {
         if let Some(component) = self.by_path.get_mut(&reading.path) {
             component.reading = Some(reading.clone());
+            component.is_fresh = true;
         }
+    }
+
+    /// Those that were read since the last time.
+    pub(super) fn fresh(&mut self) -> impl Iterator<Item = (&String, &mut Component)> {
+        let all = self.by_path.iter_mut();
+        all.filter_map(|(path, it)| std::mem::take(&mut it.is_fresh).then_some((path, it)))
+    }
+
+    /// What a component goes by: its name, or its path where others have that name.
+    pub(super) fn name_of(&self, path: &str) -> Option<&str> {
+        let place = &self.by_path.get(path)?.place;
+        let bears = |it: &&Component| it.place.name == place.name;
+        let is_alone = self.by_path.values().filter(bears).nth(1).is_none();
+        Some(if is_alone { &place.name } else { &place.path })
+    }
+
+    /// Memory of a component as the judge sees it.
+    pub(super) fn whole(&self, path: &str) -> Option<&Whole> {
+        self.by_path.get(path)?.whole.as_deref()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn whole_mut(&mut self, path: &str) -> Option<&mut Whole> {
+        self.by_path.get_mut(path)?.whole.as_deref_mut()
+    }
+
+    /// Takes it out while it is weighed.
+    pub(super) fn take_whole(&mut self, path: &str) -> Option<Box<Whole>> {
+        self.by_path.get_mut(path)?.whole.take()
+    }
+
+    /// Puts it back.
+    pub(super) fn put_whole(&mut self, path: &str, whole: Box<Whole>) {
+        if let Some(component) = self.by_path.get_mut(path) {
+            component.whole = Some(whole);
+        }
+    }
+
+    /// Memory of every component that was read, by path.
+    pub(super) fn wholes(&self) -> impl Iterator<Item = (&String, &Whole)> {
+        self.by_path.iter().filter_map(|(path, it)| Some((path, it.whole.as_deref()?)))
+    }
+
+    /// What is told of components that are gone.
+    pub(super) fn take_ended(&mut self) -> Vec<Ended> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Forgets those that are not `alive`, but for what is told of them.
+    fn retain(&mut self, is_alive: impl Fn(&str) -> bool) {
+        let gone = self.by_path.keys().filter(|path| !is_alive(path));
+        let gone: Vec<String> = gone.cloned().collect();
+        for path in gone {
+            let name = self.name_of(&path).unwrap_or_default().to_owned();
+            let whole = self.by_path.remove(&path).and_then(|component| component.whole);
+            if let Some(whole) = whole.filter(|whole| whole.told().is_some()) {
+                self.ended.push(Ended { path, name, whole });
+            }
+        }
+    }
+
+    /// Starts the series anew, but for those that hold a finding open.
+    pub(super) fn forget_growth(&mut self) {
+        let wholes = self.by_path.values_mut().filter_map(|it| it.whole.as_deref_mut());
+        wholes.for_each(|whole| whole.parts_mut().forget());
+    }
+
+    /// Bytes of the series.
+    pub(super) fn series_bytes(&self) -> usize {
+        self.wholes().map(|(_, whole)| whole.parts().memory_bytes()).sum()
     }
 
     /// Which cgroups to read now, of those in `active` and those that waited long enough. Without
@@ -96,7 +197,7 @@ impl Engine {
                     *active.entry(place.path.as_str()).or_insert(false) |= process.idle_rounds == 0;
                 }
             }
-            self.components.by_path.retain(|path, _| active.contains_key(path.as_str()));
+            self.components.retain(|path| active.contains_key(path));
             active.retain(|_, is_active| *is_active);
             self.components.due(Some(&active.into_keys().collect()))
         } else {

@@ -38,14 +38,20 @@ impl Engine {
     ) {
         self.past.samples += 1;
         let page = self.facts.page_bytes;
-        let step = RSS_BATCH_PAGES * u64::from(self.facts.cpus.max(1)) * page;
-        let quanta = Quanta { mapped: page as f64, resident: step as f64 };
+        let quanta = Quanta { mapped: page as f64, resident: self.resident_step() };
         self.growths.entry(id.pid).or_insert_with(|| Growths::new(id, quanta));
         self.know_service(id);
         let Some(growths) = self.growths.get_mut(&id.pid) else { return };
         for (change, report) in growths.observe(sample) {
             self.tell_growth(id.pid, sample.at_ns, (change, &report), out);
         }
+    }
+
+    /// The step in bytes in which the kernel counts what is resident; cgroups are charged in no larger
+    /// ones.
+    pub(super) fn resident_step(&self) -> f64 {
+        let cpus = u64::from(self.facts.cpus.max(1));
+        (RSS_BATCH_PAGES * cpus * self.facts.page_bytes) as f64
     }
 
     /// Ends the findings of a process that ended.
@@ -88,7 +94,8 @@ impl Engine {
             self.told_growths(pid).filter_map(found)
         };
         let growing = self.table.pids().into_iter().flat_map(of_process);
-        growing.chain(self.gauge_findings(state)).chain(self.rule_findings(state)).collect()
+        let growing = growing.chain(self.gauge_findings(state)).chain(self.whole_findings(state));
+        growing.chain(self.rule_findings(state)).collect()
     }
 
     pub(super) fn finding(
@@ -110,7 +117,8 @@ impl Engine {
         // What a rule holds back is told from when it is told.
         let report = Report { opened_ns: told.opened_ns, ..*report };
         let state = state_of(told.change);
-        let finding = growth_finding(&subject, self.clock, at_ns, &report, state, &limits);
+        let mut finding = growth_finding(&subject, self.clock, at_ns, &report, state, &limits);
+        finding.evidence.extend(self.component_evidence(pid, &report));
         Some(under(rule, &Who::Process(pid), finding))
     }
 }
@@ -184,8 +192,8 @@ pub fn growth_finding(
 }
 
 /// The limit that is reached first.
-struct Nearest<'a> {
-    passage: FirstPassage,
+pub(super) struct Nearest<'a> {
+    pub(super) passage: FirstPassage,
     limit: &'a Limit,
 }
 
@@ -195,7 +203,7 @@ pub(super) fn minutes_to_limit(growth: &Growth, limits: &[Limit]) -> Option<f64>
     nearest(growth, limits).map(|nearest| nearest.passage.middle)
 }
 
-fn nearest<'a>(growth: &Growth, limits: &'a [Limit]) -> Option<Nearest<'a>> {
+pub(super) fn nearest<'a>(growth: &Growth, limits: &'a [Limit]) -> Option<Nearest<'a>> {
     let passages = limits.iter().filter_map(|limit| {
         let passage = first_passage(growth, limit.value - limit.held)?;
         Some(Nearest { passage, limit })
@@ -206,7 +214,7 @@ fn nearest<'a>(growth: &Growth, limits: &'a [Limit]) -> Option<Nearest<'a>> {
 }
 
 impl Nearest<'_> {
-    fn forecast(self, clock: WallClock, at_ns: u64) -> Forecast {
+    pub(super) fn forecast(self, clock: WallClock, at_ns: u64) -> Forecast {
         let after = |minutes: f64| clock.at(at_ns + (minutes * 60e9) as u64);
         let FirstPassage { early, middle, late } = self.passage;
         Forecast {

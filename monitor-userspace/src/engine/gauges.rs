@@ -2,20 +2,18 @@
 
 use super::{
     Engine,
-    findings::{explanations, finding_hash, rival, severity, shape_evidence, state_of, verdict},
+    findings::{finding_hash, state_of},
     growth_rules::{figures, under},
     rule_finding::component_of,
     rules::Who,
+    whole_finding::{NOBODY, bare_finding},
 };
 use crate::{
     detect::Growth,
-    event::{CustomValue, ProcessId, TICK_NS},
+    event::{CustomValue, TICK_NS},
     output::{Evidence, Finding, FindingState, FindingVerdict, Output, amount_text, start_time},
     rule::{Change, Counters, Gate, Grower, Said, SingleReport, Subject, Told, View, is_bytes},
 };
-
-/// Identity of what is no process.
-const NOBODY: ProcessId = ProcessId { pid: 0, start_ticks: 0 };
 
 impl Engine {
     /// Judges a gauge by what was just taken of it.
@@ -123,41 +121,27 @@ impl Engine {
         let component = component_of(who);
         let cause = format!("custom {name} {}", component.as_deref().unwrap_or_default());
         let of_process = process.and_then(|process| process.component.as_ref());
+        let bare = bare_finding(self.clock, at_ns, growth, (state, unit), &[]);
+        let born_ns = id.map_or(0, |id| id.start_ticks * TICK_NS);
         let finding = Finding {
-            ts: self.clock.at(at_ns),
             id: finding_hash(&cause, id.unwrap_or(NOBODY), told.opened_ns),
             rule: rule.name.clone(),
-            state,
-            severity: severity(growth, f64::INFINITY),
-            verdict: verdict(growth),
             pid: id.map(|id| id.pid),
             start_time: id.and_then(|id| start_time(self.clock, id)),
             comm: process.map(|process| process.comm.clone()),
             component: component.or(of_process.map(|place| place.name.clone())),
             resource: name.to_owned(),
-            rate_per_min: Some(growth.rate_per_min),
-            rate_unit: Some(unit),
-            rate_interval: Some(growth.rate_interval),
-            confidence: Some(growth.confidence),
-            e_value_log10: Some(growth.e_value_log10),
-            rival: Some(rival(growth)),
-            since: self.clock.at(growth.since_ns.max(id.map_or(0, |id| id.start_ticks * TICK_NS))),
-            forecast: None,
-            evidence: evidence(name, unit, growth),
-            explanations: explanations(growth),
-            limits: Vec::new(),
-            runs: None,
-            stacks: Vec::new(),
+            since: self.clock.at(growth.since_ns.max(born_ns)),
+            evidence: std::iter::once(rate(name, unit, growth)).chain(bare.evidence).collect(),
             recommendation: rule.recommendation.clone(),
+            ..bare
         };
         Some(under(rule, who, finding))
     }
 }
 
-fn evidence(name: &str, unit: &str, growth: &Growth) -> Vec<Evidence> {
+fn rate(name: &str, unit: &str, growth: &Growth) -> Evidence {
     let amount = amount_text(growth.rate_per_min, unit);
     let text = format!("{name} rises by {amount} a minute");
-    let value = growth.rate_per_min;
-    let rate = Evidence { name: "custom_growth".into(), value, says: "leak", text };
-    std::iter::once(rate).chain(shape_evidence(growth)).collect()
+    Evidence { name: "custom_growth".into(), value: growth.rate_per_min, says: "leak", text }
 }

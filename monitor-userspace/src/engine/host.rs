@@ -66,7 +66,7 @@ fn kernel_bytes(host: &HostReading) -> u64 {
         + host.other_kernel_bytes
 }
 
-fn memory_parts(host: &HostReading) -> MemoryParts {
+pub(super) fn memory_parts(host: &HostReading) -> MemoryParts {
     let explained = host.mem_free_bytes
         + host.anon_bytes
         + host.file_cache_bytes
@@ -90,7 +90,7 @@ fn memory_parts(host: &HostReading) -> MemoryParts {
     }
 }
 
-fn unowned(host: &HostReading) -> UnownedMemory {
+pub(super) fn unowned(host: &HostReading) -> UnownedMemory {
     UnownedMemory {
         kernel_bytes: kernel_bytes(host),
         tmpfs_bytes: host.tmpfs_bytes,

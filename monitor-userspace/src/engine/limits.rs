@@ -49,6 +49,18 @@ impl Limit {
         LimitUse { limit: self.name.clone(), limit_value: self.value, used: self.held }
     }
 
+    /// A cgroup's limit on memory.
+    pub fn of_cgroup(max: &MemoryLimit) -> Self {
+        let name = format!("memory.max of {}", max.path);
+        Self::new(name, max.limit_bytes, max.working_set_bytes)
+    }
+
+    /// The host's memory, in bytes: all of it and what of it is available, and the same of swap.
+    pub fn of_host((total, available): (u64, u64), (swap_total, swap_free): (u64, u64)) -> Self {
+        let (value, free) = (total + swap_total, available + swap_free);
+        Self::new("memory of the host", value, value.saturating_sub(free))
+    }
+
     fn new(name: impl Into<String>, value: u64, held: u64) -> Self {
         Self { name: name.into(), value: value as f64, held: held as f64 }
     }
@@ -73,17 +85,17 @@ impl Engine {
     /// What ends the growth of resident memory: the cgroup's limit, and what the host has left, which
     /// all that grows shares.
     fn memory_limits(&self, process: &Process) -> Vec<Limit> {
-        let mut limits = Vec::new();
-        if let Some(max) = self.memory_max_of(process.id.pid) {
-            let name = format!("memory.max of {}", max.path);
-            limits.push(Limit::new(name, max.limit_bytes, max.working_set_bytes));
-        }
-        if let Some(host) = &self.host {
-            let value = host.mem_total_bytes + host.swap_total_bytes;
-            let free = host.mem_available_bytes + host.swap_free_bytes;
-            limits.push(Limit::new("memory of the host", value, value.saturating_sub(free)));
-        }
-        limits
+        self.limits_of_memory(self.memory_max_of(process.id.pid), true)
+    }
+
+    /// The same with this limit of the cgroup; `swaps` is whether it can be swapped out.
+    pub(super) fn limits_of_memory(&self, max: Option<&MemoryLimit>, swaps: bool) -> Vec<Limit> {
+        let of_group = max.map(Limit::of_cgroup);
+        let of_host = self.host.as_ref().map(|host| {
+            let swap = if swaps { (host.swap_total_bytes, host.swap_free_bytes) } else { (0, 0) };
+            Limit::of_host((host.mem_total_bytes, host.mem_available_bytes), swap)
+        });
+        of_group.into_iter().chain(of_host).collect()
     }
 
     /// The limit on memory on the way of a process's cgroup that leaves least room.

@@ -25,6 +25,9 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod view;
+mod whole;
+mod whole_finding;
+mod whole_growth;
 mod zombies;
 
 pub use findings::{Subject, growth_finding, state_of};
@@ -35,6 +38,8 @@ pub use runs::{OtherRuns, grow_alike};
 use rustc_hash::FxHashMap;
 pub use scope::CommPattern;
 pub use view::{HostMemory, viewed};
+pub use whole::{Standing, Tale, Whole, is_in, rise_within};
+pub use whole_finding::{Owner, whole_finding};
 
 use crate::{
     event::{Family, Input, Loss, SelfReading, Start},
@@ -99,6 +104,8 @@ pub struct Engine {
     counts: Counts,
     host: Option<crate::event::HostReading>,
     components: components::Components,
+    /// Memory of the host that no process holds; `None` before it was read.
+    kernel: Option<Box<Whole>>,
     /// Whether events tell of accepted connections.
     sees_accepts: bool,
     own: Option<SelfReading>,
@@ -161,6 +168,7 @@ impl Engine {
             counts: Counts::default(),
             host: None,
             components: components::Components::default(),
+            kernel: None,
             sees_accepts: scope::sees_accepts(&facts),
             own: None,
             is_command_started: false,
@@ -204,6 +212,7 @@ impl Engine {
                 self.on_host(reading);
                 self.judge_host(reading.at_ns, out);
                 self.judge_components(reading.at_ns, out);
+                self.judge_wholes(reading, out);
             }
             Input::Custom(reading) => self.on_custom(reading, out),
             Input::Access(reading) => self.on_access(reading),
@@ -276,6 +285,7 @@ impl Engine {
 
     fn on_stop(&mut self, now_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
         self.now_ns = self.now_ns.max(now_ns);
+        self.end_components(now_ns, out);
         for pid in self.table.pids() {
             if let Some(snapshot) = self.snapshot(pid, true) {
                 out(Output::Final(&snapshot));

@@ -63,6 +63,7 @@ impl Engine {
             limits: own.measured.map(|it| it.limits).unwrap_or_default(),
             pressure: own.measured.map(|it| it.pressure).unwrap_or_default(),
             gauges: GaugeGrowths { open: &open, judged },
+            growth: own.path.as_deref().and_then(|path| self.whole_figures(Some(path))),
         })))
     }
 
@@ -80,6 +81,7 @@ impl Engine {
                 conntrack: snapshot.limits.conntrack,
                 conntrack_limit: snapshot.limits.conntrack_max,
             },
+            growth: self.whole_figures(None),
         })))
     }
 

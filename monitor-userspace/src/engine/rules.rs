@@ -13,7 +13,7 @@ use super::{
 use crate::{
     event::{CustomReading, CustomSubject, CustomValue, TICK_NS},
     output::{Finding, FindingState, Output, RuleError, start_time},
-    rule::{Counters, Rules, Subject, Verdict, View, Watched},
+    rule::{Counters, Grower, Rules, Subject, Verdict, View, Watched},
 };
 
 /// Components that may report at the same time.
@@ -48,6 +48,8 @@ pub(super) struct OfComponent {
     heard_ns: u64,
     /// What its cgroup says; `None` of what is known by its reports only.
     pub(super) measured: Option<Measured>,
+    /// The path of its cgroup, where it has one.
+    pub(super) path: Option<String>,
 }
 
 /// Whom a rule is about.
@@ -149,7 +151,8 @@ impl Engine {
 
     /// Looks at the components, as often as at the host. Of those of one name each goes by its path.
     pub(super) fn judge_components(&mut self, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
-        if !self.book.rules.concerns(Subject::Component) {
+        let is_growth_told = self.growth_rule(Subject::Component, &Grower::Memory).is_some();
+        if !self.book.rules.concerns(Subject::Component) && !is_growth_told {
             return;
         }
         let snapshots = self.component_snapshots();
@@ -158,11 +161,11 @@ impl Engine {
             *names.entry(&snapshot.component).or_default() += 1;
         }
         let is_alone = |name: &str| names.get(name) == Some(&1);
-        let by_name: BTreeMap<String, Measured> = snapshots
+        let by_name: BTreeMap<String, (Measured, String)> = snapshots
             .iter()
             .map(|it| {
                 let name = if is_alone(&it.component) { &it.component } else { &it.cgroup };
-                (name.clone(), measured(it))
+                (name.clone(), (measured(it), it.cgroup.clone()))
             })
             .collect();
         let is_gone = |(name, own): &(&String, &OfComponent)| {
@@ -173,11 +176,12 @@ impl Engine {
         for name in gone {
             self.forget_component(name, at_ns, out);
         }
-        for (name, measured) in by_name {
+        for (name, (measured, path)) in by_name {
             let components = &mut self.book.components;
             if components.len() < MAX_COMPONENTS || components.contains_key(&name) {
                 let own = components.entry(name.clone()).or_default();
                 own.measured = Some(measured);
+                own.path = Some(path);
                 own.heard_ns = at_ns;
                 self.judge_component(&name, at_ns, out);
             }

@@ -35,6 +35,7 @@ pub(crate) fn byte_text(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::Part;
 
     #[test]
     fn amounts_have_their_unit() {
@@ -50,5 +51,8 @@ mod tests {
             crate::rule::Signal::ALL.map(|signal| (signal.resource(), grows(signal.resource())));
         let one: Vec<&str> = many.iter().filter(|it| it.1 == "grows").map(|it| it.0).collect();
         assert_eq!(one, ["heap", "resident memory", "shared memory"]);
+        let parts = Part::COMPONENT.into_iter().chain(Part::HOST);
+        let many: Vec<Part> = parts.filter(|it| grows(it.resource()) != "grows").collect();
+        assert!(many.is_empty(), "{many:?}");
     }
 }

@@ -13,6 +13,10 @@ pub enum Grower {
     Gauge(String),
     /// Whichever gauge is judged at the moment.
     AnyGauge,
+    /// The memory of a component.
+    Memory,
+    /// Memory of the host that no process holds.
+    Kernel,
 }
 
 impl Grower {
@@ -22,6 +26,8 @@ impl Grower {
             Self::Signal(signal) => series(*signal).into(),
             Self::Gauge(name) => format!("{CUSTOM}.{name}").into(),
             Self::AnyGauge => CUSTOM.into(),
+            Self::Memory => "memory".into(),
+            Self::Kernel => "kernel_memory".into(),
         }
     }
 
@@ -41,8 +47,8 @@ impl Grower {
             Subject::Process => {
                 Signal::ALL.into_iter().map(Self::Signal).chain([Self::AnyGauge]).collect()
             }
-            Subject::Component => vec![Self::AnyGauge],
-            Subject::Host => Vec::new(),
+            Subject::Component => vec![Self::Memory, Self::AnyGauge],
+            Subject::Host => vec![Self::Kernel],
         }
     }
 
@@ -51,6 +57,8 @@ impl Grower {
         match self {
             Self::Signal(signal) => signal.rule(),
             Self::Gauge(_) | Self::AnyGauge => "custom_growth",
+            Self::Memory => "cgroup_memory_growth",
+            Self::Kernel => "kernel_memory_growth",
         }
     }
 

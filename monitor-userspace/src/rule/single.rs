@@ -1,8 +1,9 @@
-//! Growth of one series that stands for itself: a gauge, the memory of a component or of the kernel.
+//! Growth of one series that stands for itself: a gauge.
 
 use super::{
     Change, Gate,
-    growth::{UPDATE_NS, has_moved},
+    growth::has_moved,
+    news::{Figures, News},
     watched::Watched,
 };
 use crate::{detect::Growth, series::SeriesSpec};
@@ -16,17 +17,17 @@ pub struct SingleReport {
     pub growth: Growth,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Open {
-    report: SingleReport,
-    reported_ns: u64,
+impl Figures for SingleReport {
+    fn have_moved(&self, last: &Self) -> bool {
+        has_moved(&last.growth, &self.growth)
+    }
 }
 
 /// A series, what it holds open, and where the finding about it stands.
 #[derive(Clone, Debug, Default)]
 pub struct Single {
     watched: Watched,
-    open: Option<Box<Open>>,
+    news: News<SingleReport>,
     /// What its rule makes of it.
     pub gate: Gate,
 }
@@ -41,46 +42,31 @@ impl Single {
         load: f64,
     ) -> Option<(Change, SingleReport)> {
         let _judged = self.watched.observe(spec, at_ns, value, load);
-        let Some(growth) = self.watched.growth() else { return self.end() };
-        let Some(open) = &mut self.open else {
-            let report = SingleReport { opened_ns: at_ns, growth };
-            self.open = Some(Box::new(Open { report, reported_ns: at_ns }));
-            return Some((Change::Opened, report));
-        };
-        let is_news = has_moved(&open.report.growth, &growth)
-            || at_ns >= open.reported_ns.saturating_add(UPDATE_NS);
-        if !is_news {
-            return None;
-        }
-        open.report.growth = growth;
-        open.reported_ns = at_ns;
-        Some((Change::Updated, open.report))
+        let opened_ns = self.open().map_or(at_ns, |open| open.opened_ns);
+        let report = self.watched.growth().map(|growth| SingleReport { opened_ns, growth });
+        self.news.hear(report, at_ns)
     }
 
     /// It is watched no more; what is open ends.
     pub fn stop(&mut self) -> Option<(Change, SingleReport)> {
         self.watched = Watched::default();
-        self.end()
-    }
-
-    fn end(&mut self) -> Option<(Change, SingleReport)> {
-        self.open.take().map(|open| (Change::Ended, open.report))
+        self.news.hear(None, 0)
     }
 
     /// What is open, in figures.
     pub fn open(&self) -> Option<SingleReport> {
-        self.open.as_ref().map(|open| open.report)
+        self.news.open().copied()
     }
 
     /// Starts anew from the last value, unless it holds a finding open.
     pub fn forget(&mut self) {
-        if self.open.is_none() {
+        if self.open().is_none() {
             self.watched.forget();
         }
     }
 
     /// Bytes of memory beside its own, on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.watched.series_bytes() + self.open.as_ref().map_or(0, |_| size_of::<Open>())
+        self.watched.series_bytes() + self.news.heap_bytes()
     }
 }

@@ -124,6 +124,8 @@ pub struct ComponentView<'a> {
     pub custom: Option<&'a Counters>,
     /// Growth of what is reported of it.
     pub gauges: GaugeGrowths<'a>,
+    /// Growth of its memory that no process of it explains.
+    pub growth: Option<GrowthFigures>,
 }
 
 /// Tables of the kernel that fill up for everybody.
@@ -152,6 +154,8 @@ pub struct HostView<'a> {
     pub pressure: Pressure,
     /// Its tables.
     pub tables: SystemTables,
+    /// Growth of its memory that no process or component explains.
+    pub growth: Option<GrowthFigures>,
 }
 
 /// What is known of a subject.
@@ -186,6 +190,8 @@ impl<'a> View<'a> {
             (Grower::Signal(signal), Self::Process(view)) => {
                 view.growth.get(*signal as usize).copied().flatten()
             }
+            (Grower::Memory, Self::Component(view)) => view.growth,
+            (Grower::Kernel, Self::Host(view)) => view.growth,
             (Grower::AnyGauge, _) => gauges.judged,
             (Grower::Gauge(name), _) => {
                 let named = gauges.open.iter().find(|(known, _)| known == name);

@@ -2,7 +2,7 @@
 
 use crate::{
     detect::{Growth, GrowthTracker, Observation, Phase},
-    series::{LEVELS, SeriesSpec},
+    series::{Bucket, LEVELS, LevelView, SeriesSpec},
 };
 
 /// A value missing for longer than this was not looked at: idle processes are read less often.
@@ -145,6 +145,22 @@ impl Watched {
         };
         let first = view.buckets().find(|bucket| bucket.start_ns >= since_ns);
         first.zip(track.last).map_or(0.0, |(first, (_, last))| last - first.floor)
+    }
+
+    /// How much the value rose from its floor at `since_ns`, or where it is younger from its first one, to
+    /// its last one, seen as finely as is remembered; 0 where unknown.
+    pub(super) fn risen_since(&self, since_ns: u64) -> f64 {
+        let Self::Moving(track) = self else { return 0.0 };
+        let Some((_, last)) = track.last else { return 0.0 };
+        let levels = || (0..LEVELS).filter_map(|at| track.tracker.series().level(at));
+        let reaches = |view: &LevelView<'_>| {
+            view.buckets().next().is_some_and(|bucket| bucket.start_ns <= since_ns)
+        };
+        let Some(view) = levels().find(reaches).or_else(|| levels().next_back()) else {
+            return 0.0;
+        };
+        let is_later = |bucket: &Bucket| bucket.start_ns + view.bucket_ns() > since_ns;
+        view.buckets().find(is_later).map_or(0.0, |first| last - first.floor)
     }
 
     /// Whether the last value was reached before `since_ns`, as long ago as `reach_ns` before it at most.

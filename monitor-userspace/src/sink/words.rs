@@ -45,14 +45,14 @@ pub(super) fn finding_line(finding: &Finding) -> String {
         return format!("RESOLVED {} {who}: {}", finding.rule, ended(finding));
     }
     let verb = if finding.state == FindingState::Open { "FINDING" } else { "UPDATE" };
-    let more: String = [sureness(finding), forecast(finding)].into_iter().flatten().fold(
-        String::new(),
-        |mut all, part| {
+    let more: String = [whereof(finding), sureness(finding), forecast(finding)]
+        .into_iter()
+        .flatten()
+        .fold(String::new(), |mut all, part| {
             // A String takes whatever is written.
             let _ = write!(all, "; {part}");
             all
-        },
-    );
+        });
     format!(
         "{verb} [{}] {} {who}: {} since {}{more}",
         finding.severity,
@@ -86,6 +86,15 @@ pub(super) fn what_happens(finding: &Finding) -> String {
         return format!("{}: {texts}", finding.resource);
     }
     format!("{} {} by {}", finding.resource, grows(&finding.resource), rate(finding))
+}
+
+/// Of what no single process holds: which part of it grows, and who grew with it.
+pub(super) fn whereof(finding: &Finding) -> Option<String> {
+    finding.rate_per_min.filter(|_| finding.pid.is_none())?;
+    let is_told = |name: &str| name == "grew" || name.ends_with("_share");
+    let texts = finding.evidence.iter().filter(|it| is_told(&it.name));
+    let texts: Vec<&str> = texts.map(|it| it.text.as_str()).collect();
+    (!texts.is_empty()).then(|| escape(&texts.join(", ")))
 }
 
 /// How fast, with the interval.
@@ -149,6 +158,10 @@ pub(super) fn ended(finding: &Finding) -> &'static str {
     match finding.verdict {
         FindingVerdict::Stopped => "growth stopped",
         FindingVerdict::Threshold => "no longer so",
+        _ if finding.evidence.iter().any(|it| it.name == "explained") => {
+            "findings about what is within say it now"
+        }
+        _ if finding.pid.is_none() => "its processes ended",
         _ => "the process ended",
     }
 }

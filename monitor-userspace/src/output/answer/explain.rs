@@ -96,7 +96,11 @@ fn list<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
     all.truncate(LISTED);
     let name = |finding: &Finding| {
         let id = finding.id.get(..SHORT_ID).unwrap_or(&finding.id);
-        let whose = finding.pid.map_or(String::new(), |pid| format!(" of pid {pid}"));
+        let whose = match (finding.pid, &finding.component) {
+            (Some(pid), _) => format!(" of pid {pid}"),
+            (None, Some(component)) => format!(" of {}", component.escape_debug()),
+            (None, None) => String::new(),
+        };
         format!("{id} ({}{whose})", finding.rule)
     };
     let names = all.into_iter().map(name).collect::<Vec<_>>().join(", ");
@@ -130,7 +134,7 @@ fn decided_by(finding: &Finding) -> Vec<String> {
         ));
     }
     all.extend(finding.rival.as_ref().map(|rival| rival.decided_by.to_owned()));
-    let is_memory = finding.rate_unit == Some("bytes");
+    let is_memory = finding.rate_unit == Some("bytes") && finding.pid.is_some();
     if is_memory && !finding.evidence.iter().any(|it| it.name == "touched_share") {
         let text =
             "whether what was added is ever used again: its pages have not been looked at yet";

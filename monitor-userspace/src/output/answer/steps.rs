@@ -31,7 +31,8 @@ const SOCKETS: Known = ("ss -tanp | grep pid=PID,", "the states and peers of its
 /// The most telling commands for a finding, the first first.
 pub(super) fn steps(finding: &Finding) -> Vec<Step> {
     let Some(pid) = finding.pid else {
-        return of_group(finding.component.is_some());
+        let steps = of_whole(finding).iter().copied().chain([of_group(finding)]);
+        return steps.map(|(command, why)| Step { command: command.to_owned(), why }).collect();
     };
     let known = by_rule(&finding.rule);
     let language = if finding.rate_unit == Some("bytes") {
@@ -44,13 +45,56 @@ pub(super) fn steps(finding: &Finding) -> Vec<Step> {
     known.iter().copied().chain(language).map(step).collect()
 }
 
-fn of_group(is_component: bool) -> Vec<Step> {
-    let (command, why) = if is_component {
+fn of_group(finding: &Finding) -> Known {
+    if finding.component.is_some() {
         ("memwatch-ebpf trends --all --duration 5m", "which of its processes grows")
     } else {
         ("memwatch-ebpf report --all", "who holds most, and what else was found")
-    };
-    vec![Step { command: command.to_owned(), why }]
+    }
+}
+
+const SLAB: Known = ("slabtop -o -s c | head -20", "which kernel objects take most");
+const FILES: Known = ("df -h -t tmpfs", "which tmpfs, such as /dev/shm, fills with files");
+const SEGMENTS: Known = ("ipcs -m -p", "which segments there are, and who made them");
+const BUFFERS: Known = ("ss -tunapm", "whose connections hold data that nobody reads");
+
+/// What shows the part of a component's memory, or the host's, that grows most.
+fn of_whole(finding: &Finding) -> &'static [Known] {
+    if finding.rate_per_min.is_none() {
+        return &[];
+    }
+    // Of a component the parts come after its whole, of the host the part is what grows.
+    let mut names = finding.evidence.iter().map(|it| it.name.as_ref());
+    let share = names.find_map(|name| name.strip_suffix("_share"));
+    match share.unwrap_or(&finding.resource) {
+        "anon" => &[
+            ("systemd-cgtop -m -n 1", "which cgroup within holds most"),
+            (
+                "ps -eo pid,ppid,etimes,rss,comm,cgroup --sort -rss | head -20",
+                "which processes come again and again, and how large",
+            ),
+        ],
+        "shmem" | "unowned shared memory" => &[FILES, SEGMENTS],
+        "kernel" | "unreclaimable slab" => &[SLAB, ("cat /proc/slabinfo", "the same, to compare")],
+        "sock" | "socket buffer memory" => &[BUFFERS, ("cat /proc/net/sockstat", "all of them")],
+        "page table memory" => &[(
+            "grep VmPTE /proc/[0-9]*/status | sort -n -k2 | tail",
+            "whose page tables are largest",
+        )],
+        "kernel stack memory" => {
+            &[("ps -eo nlwp,pid,comm --sort -nlwp | head", "who has most threads")]
+        }
+        "per-CPU memory" => &[
+            ("cat /sys/fs/cgroup/cgroup.stat", "cgroups that are dying and never end"),
+            ("bpftool map", "BPF maps for each CPU"),
+        ],
+        "vmalloc memory" => &[("sort -n -k2 /proc/vmallocinfo | tail", "who took it")],
+        "unaccounted memory" => &[
+            ("cat /proc/vmstat", "which pages there are more and more of"),
+            ("lsmod", "which drivers may have taken them"),
+        ],
+        _ => &[],
+    }
 }
 
 fn by_rule(rule: &str) -> &'static [Known] {
@@ -143,5 +187,31 @@ mod tests {
         assert_eq!(steps(&finding)[0].command, "memwatch-ebpf report --all");
         finding.component = Some("api.service".to_owned());
         assert_eq!(steps(&finding)[0].command, "memwatch-ebpf trends --all --duration 5m");
+    }
+
+    #[test]
+    fn every_part_of_memory_that_no_process_holds_has_a_step_of_its_own() {
+        use crate::rule::Part;
+        let mut finding = finding("aa", Severity::Medium, FindingVerdict::Leak);
+        finding.pid = None;
+        for part in Part::HOST {
+            finding.resource = part.resource().to_owned();
+            assert!(steps(&finding).len() > 1, "{part:?}");
+        }
+        finding.component = Some("api.service".to_owned());
+        finding.resource = Part::Held.resource().to_owned();
+        let mut evidence = crate::output::Evidence {
+            name: "".into(),
+            value: 1.0,
+            says: "growth",
+            text: String::new(),
+        };
+        for part in Part::COMPONENT.into_iter().filter(|part| *part != Part::Held) {
+            evidence.name = format!("{}_share", part.name()).into();
+            finding.evidence = vec![evidence.clone()];
+            let steps = steps(&finding);
+            assert!(steps.len() > 1, "{part:?}");
+            assert_eq!(steps.last().map(|it| it.why), Some("which of its processes grows"));
+        }
     }
 }

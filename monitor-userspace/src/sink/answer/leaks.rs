@@ -56,8 +56,9 @@ fn verdict(answer: &Leaks<'_>) -> String {
 
 /// What may be nothing has one line, and how sure it is.
 fn suspicion(finding: &Finding, paint: Paint) -> String {
+    let of = words::whereof(finding).map_or(String::new(), |of| format!("; {of}"));
     format!(
-        "\n{} {} {}  {}\n    {}; {}\n",
+        "\n{} {} {}  {}\n    {}{of}; {}\n",
         tag(finding.severity, paint),
         finding.rule,
         words::whose(finding),
@@ -82,7 +83,8 @@ fn growth(finding: &Finding, paint: Paint) -> String {
     let no_limit = || "no limit on its way is in sight".to_owned();
     let verdict = words::sureness(finding).unwrap_or_default();
     let forecast = words::forecast(finding).unwrap_or_else(no_limit);
-    for line in [verdict, forecast, escape(&finding.recommendation)] {
+    let of = words::whereof(finding).unwrap_or_default();
+    for line in [of, verdict, forecast, escape(&finding.recommendation)] {
         if !line.is_empty() {
             let _ = writeln!(text, "    {line}");
         }
