@@ -18,6 +18,9 @@ use nix::sys::socket::{
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
+use super::{Proc, clock::boot_ns};
+use crate::event::{IDLE_SECONDS, Listener, SocketsReading};
+
 /// Bytes of a piece of a listing: the kernel fills what it is given, up to 32 KiB.
 const PIECE_BYTES: usize = 32 << 10;
 /// A kernel that does not answer for this long never will.
@@ -72,6 +75,29 @@ pub struct TcpSocket {
 #[derive(Debug)]
 pub struct SockDiag {
     socket: OwnedFd,
+}
+
+impl Proc {
+    /// One look at the TCP sockets of the namespace that a process is in: who listens, and where
+    /// `wants_idle` which connections are idle.
+    pub fn read_sockets(&self, pid: u32, wants_idle: bool) -> io::Result<SocketsReading> {
+        let (diag, namespace) = SockDiag::of_process(&self.folder_of(pid))?;
+        let at_ns = boot_ns();
+        let (mut listeners, mut idle) = (Vec::new(), Vec::new());
+        let states: &[u8] = if wants_idle { &[LISTEN, ESTABLISHED] } else { &[LISTEN] };
+        diag.tcp(states, |socket| {
+            let &TcpSocket { inode, receive_queue: waiting, send_queue: limit, .. } = socket;
+            let is_idle = |idle_ms: u32| u64::from(idle_ms) >= IDLE_SECONDS * 1000;
+            match socket.state {
+                LISTEN => listeners.push(Listener { inode, waiting, limit }),
+                // Nobody has those without an inode.
+                _ if inode != 0 && socket.idle_ms.is_some_and(is_idle) => idle.push(inode),
+                _ => {}
+            }
+        })?;
+        let idle = wants_idle.then_some(idle);
+        Ok(SocketsReading { namespace, at_ns, listeners, idle })
+    }
 }
 
 impl SockDiag {
@@ -260,6 +286,11 @@ mod tests {
         if let Ok(six) = six {
             assert_eq!(of(inode(&six)).local, six.local_addr().unwrap());
         }
+        let look = Proc::default().read_sockets(std::process::id(), true).unwrap();
+        let full = look.listeners.iter().find(|it| it.inode == inode(&listener)).unwrap();
+        assert_eq!((full.waiting, full.limit), (2, of(inode(&listener)).send_queue));
+        let idle = look.idle.unwrap();
+        assert!(!idle.contains(&inode(&served)), "a second is not ten minutes");
         let listening = all(&diag, &[LISTEN]);
         assert!(listening.iter().all(|it| it.state == LISTEN) && !listening.is_empty());
     }

@@ -131,8 +131,6 @@ impl Rules {
         quote: impl Fn() -> Vec<Quote>,
     ) -> Step {
         match (life, holds) {
-            // Nobody knows whether it still holds: neither news nor the end.
-            (life, Ok(Holds::Undecided)) => Step { life: unknown(life, at_ns), verdict: None },
             (life, Err(message)) => {
                 let verdict = Some(Verdict::Failed { rule, message });
                 Step { life: unknown(life, at_ns), verdict }
@@ -142,7 +140,10 @@ impl Rules {
                 let life = waiting(None, at_ns.saturating_add(rest_ns), at_ns);
                 Step { life, verdict: Some(Verdict::Resolved(held)) }
             }
-            (life, Ok(Holds::No)) => Step { life: unknown(life, at_ns), verdict: None },
+            // Where nobody knows whether it still holds that is neither news nor the end.
+            (life, Ok(Holds::No | Holds::Undecided)) => {
+                Step { life: unknown(life, at_ns), verdict: None }
+            }
             (Some(Life::Open { held, told_ns }), Ok(Holds::Yes)) => {
                 still_open(held, told_ns, at_ns, quote())
             }
