@@ -187,6 +187,8 @@ fn the_parts_of_the_hosts_memory_add_up_and_what_is_taken_is_in_its_part() {
     for line in &hosts {
         assert_adds_up(line);
     }
+    let busy = number(hosts.last().unwrap(), "/cpu_percent");
+    assert!((0.0..=100.0).contains(&busy), "{busy} % of all CPUs");
     let total = number(hosts.last().unwrap(), "/mem_total_bytes");
     assert!((total - of_meminfo("MemTotal:")).abs() < 1.0, "{total}");
     let rests = hosts.iter().map(|line| number(line, "/memory/unexplained_bytes"));

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,6 +17,21 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// Descriptors that are held, and how many the rule allows.
 const HELD: usize = 300;
 const ALLOWED: u64 = 250;
+
+/// Connections that nobody accepts.
+const WAITING: usize = 5;
+/// What a file takes on disk that nobody can find.
+const DELETED_BYTES: usize = 1 << 20;
+
+/// An open file without a name, beside this program: there is a disk.
+fn deleted_file() -> File {
+    let path = std::env::current_exe().unwrap().with_extension(std::process::id().to_string());
+    let mut file = File::create(&path).unwrap();
+    file.write_all(&vec![1; DELETED_BYTES]).unwrap();
+    file.sync_all().unwrap();
+    fs::remove_file(path).unwrap();
+    file
+}
 
 fn write_rules(path: &Path, pid: u32) {
     let text = format!(
@@ -62,6 +78,10 @@ fn a_users_rule_a_custom_counter_and_a_failing_rule_are_told_live_and_in_a_repla
         ["rules.toml", "counters", "recording"].map(|name| dir.path().join(name));
     let own = std::process::id();
     write_rules(&rules, own);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let _waiting: Vec<TcpStream> =
+        (0..WAITING).map(|_| TcpStream::connect(listener.local_addr().unwrap()).unwrap()).collect();
+    let _deleted = deleted_file();
     let agent = Agent::start([
         "--events".as_ref(),
         "none".as_ref(),
@@ -79,6 +99,11 @@ fn a_users_rule_a_custom_counter_and_a_failing_rule_are_told_live_and_in_a_repla
         recording.as_os_str(),
     ]);
     agent.wait_until_seeded(&[own]);
+    agent.wait_for_line(MINUTE, "the accept queue and the deleted file", |line| {
+        line["pid"] == own
+            && line["accept_queue"]["waiting"] == WAITING
+            && line["deleted_files"]["disk_bytes"].as_u64() >= Some(DELETED_BYTES as u64)
+    });
 
     let held: Vec<File> = (0..HELD).map(|_| File::open("/dev/null").unwrap()).collect();
     let found = agent.wait_for_line(MINUTE, "the finding of the descriptors", |line| {

@@ -88,6 +88,8 @@ impl Reader {
             Request::Table { pid } => self.table(*pid),
             Request::Ended { pids } => self.ended(pids),
             &Request::Access { pid, begin } => self.access(pid, begin),
+            &Request::Sockets { pid, wants_idle } => self.sockets(pid, wants_idle),
+            Request::Deleted { pid } => self.deleted(*pid),
             Request::Host => self.host(),
             Request::Cgroups { places } => {
                 let readings = self.cgroups.read(places).into_iter().map(Box::new);
@@ -170,6 +172,21 @@ impl Reader {
         }
         found.sort_by_key(|reading| (reading.process.start_ticks, reading.process.pid));
         self.batch.extend(found.into_iter().map(|reading| Input::Proc(Box::new(reading))));
+    }
+
+    fn sockets(&mut self, pid: u32, wants_idle: bool) {
+        match self.proc.read_sockets(pid, wants_idle) {
+            Ok(reading) => self.batch.push(Input::Sockets(Box::new(reading))),
+            // It may be gone, or in a namespace that the agent may not enter.
+            Err(error) => tracing::debug!("the sockets of process {pid}: {error}"),
+        }
+    }
+
+    fn deleted(&mut self, pid: u32) {
+        match self.proc.read_deleted(pid, &mut self.scratch) {
+            Ok(reading) => self.batch.push(Input::Deleted(Box::new(reading))),
+            Err(error) => tracing::debug!("{error}"),
+        }
     }
 
     fn host(&mut self) {

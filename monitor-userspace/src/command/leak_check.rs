@@ -392,6 +392,7 @@ fn values(given: &Given) -> Values {
     let close_wait = given.connections.as_ref().and_then(|it| it.close_wait);
     for (signal, value) in [
         (Signal::Touched, touched),
+        (Signal::Swapped, given.swap_bytes),
         (Signal::Heap, given.heap_bytes),
         (Signal::Anon, given.anon_mapped_bytes),
         (Signal::Shared, given.shared_mapped_bytes),

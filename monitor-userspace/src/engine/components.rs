@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Engine, Request, snapshot::connections, whole::Whole};
 use crate::{
-    event::{CgroupMemory, CgroupReading, DescriptorKind, MappingClass, Placement},
+    event::{CgroupCpu, CgroupMemory, CgroupReading, DescriptorKind, MappingClass, Placement},
     inventory::{Process, Space},
     output::ComponentSnapshot,
 };
@@ -20,6 +20,8 @@ const IDLE_ROUNDS: u8 = 6;
 pub(super) struct Component {
     place: Arc<Placement>,
     reading: Option<CgroupReading>,
+    /// Periods in which its CPU quota was used up, percent of those between the last two looks.
+    throttled_percent: Option<f64>,
     /// Rounds since its cgroup was asked for; `None` before the first time.
     waited: Option<u8>,
     /// Whether it was read since its memory was judged.
@@ -67,6 +69,7 @@ impl Components {
         let component = Component {
             place: Arc::clone(&place),
             reading: None,
+            throttled_percent: None,
             waited: None,
             is_fresh: false,
             whole,
@@ -81,8 +84,15 @@ impl Components {
         self.by_path.get(path)?.reading.as_ref()
     }
 
+    fn throttled_percent(&self, path: &str) -> Option<f64> {
+        self.by_path.get(path)?.throttled_percent
+    }
+
     fn take(&mut self, reading: &CgroupReading) {
         if let Some(component) = self.by_path.get_mut(&reading.path) {
+            let last = component.reading.as_ref().and_then(|last| last.cpu);
+            component.throttled_percent =
+                last.zip(reading.cpu).and_then(|(last, now)| throttled_percent(last, now));
             component.reading = Some(reading.clone());
             component.is_fresh = true;
         }
@@ -277,6 +287,7 @@ impl Engine {
             pids_max: read.and_then(|read| read.pids_max.clone()),
             oom_events: read.and_then(|read| read.oom_events),
             oom_kills: read.and_then(|read| read.oom_kills),
+            cpu_throttled_percent: self.components.throttled_percent(&place.path),
             pressure: read.map(|read| read.pressure).unwrap_or_default(),
         })
     }
@@ -289,6 +300,13 @@ impl Engine {
         let firsts = keys.into_iter().filter(|&(key, _)| last.replace(key) != Some(key));
         firsts.filter_map(|(_, pid)| self.table.space_of(pid)).collect()
     }
+}
+
+/// How often a CPU quota was used up between two looks. A component that slept had no period.
+fn throttled_percent(last: CgroupCpu, now: CgroupCpu) -> Option<f64> {
+    let periods = now.periods.checked_sub(last.periods)?;
+    let throttled = now.throttled_periods.checked_sub(last.throttled_periods)?;
+    Some(if periods == 0 { 0.0 } else { throttled as f64 / periods as f64 * 100.0 })
 }
 
 /// The sum of what is known; `None` where nothing is.

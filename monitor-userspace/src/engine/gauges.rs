@@ -56,6 +56,10 @@ impl Engine {
         let said = self.gauge_said(who, name, &report, at_ns, out);
         let single = self.book.counters_mut(who).and_then(|counters| counters.growth_mut(name));
         let told = single.and_then(|single| single.gate.step(change, said, at_ns));
+        let rest_ns = told.map_or(0, |told| self.cooldown_ns(told.rule));
+        if let Some(single) = self.book.counters_mut(who).and_then(|it| it.growth_mut(name)) {
+            single.gate.rest(at_ns, rest_ns);
+        }
         let finding = told.and_then(|told| {
             self.gauge_finding(who, name, &report, told, at_ns, state_of(told.change))
         });

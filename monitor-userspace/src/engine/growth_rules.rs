@@ -28,6 +28,9 @@ impl Engine {
         let key = (pid, report.cause);
         let mut gate = self.gates.remove(&key).unwrap_or_default();
         let told = gate.step(change, said.flatten(), at_ns);
+        if let Some(told) = &told {
+            gate.rest(at_ns, self.cooldown_ns(told.rule));
+        }
         if gate != Gate::Shut {
             self.gates.insert(key, gate);
         }
@@ -55,6 +58,11 @@ impl Engine {
     pub(super) fn growth_rule(&self, subject: Subject, grower: &Grower) -> Option<(usize, u64)> {
         let (number, rule) = self.book.rules.growth_rule(subject, grower)?;
         Some((number, rule.hold_ns))
+    }
+
+    /// How long nothing is told under a rule after a finding of it has ended.
+    pub(super) fn cooldown_ns(&self, rule: usize) -> u64 {
+        self.book.rules.get(rule).and_then(|rule| rule.cooldown_ns).unwrap_or(0)
     }
 
     /// What a condition said, a failure told; of what is not known it says nothing.

@@ -54,6 +54,33 @@ fn a_gauge_that_climbs_is_a_finding_of_its_own_until_it_stops() {
 }
 
 #[test]
+fn growth_that_comes_back_within_the_cooldown_is_not_told_again() {
+    let is_told_again = |rules: &str| {
+        let mut world = World::new(rules);
+        gauge(&mut world, 0..120, |look| 50.0 + look as f64);
+        gauge(&mut world, 120..400, |_| 170.0);
+        assert!(world.text().contains("RESOLVED custom_growth"));
+        gauge(&mut world, 400..560, |look| look as f64 - 230.0);
+        world.text().contains("FINDING")
+    };
+    let rule =
+        |cooldown: &str| format!("[[rule]]\nname = \"custom_growth\"\ncooldown = \"{cooldown}\"\n");
+    assert!(is_told_again(""));
+    assert!(is_told_again(&rule("5m")), "the rest is over long before");
+    assert!(!is_told_again(&rule("1d")));
+    let is_told_of_threads = |rules: &str| {
+        let (mut world, text) = climbing_threads(rules, 0..120);
+        assert!(text.starts_with("FINDING"), "{text}");
+        (0..280).for_each(|look| world.look(700 + look * 5, 129));
+        assert!(world.text().contains("RESOLVED thread_growth"));
+        (0..160).for_each(|look| world.look(2100 + look * 5, 129 + look as u32));
+        world.text().contains("FINDING")
+    };
+    assert!(is_told_of_threads(""));
+    assert!(!is_told_of_threads("[[rule]]\nname = \"thread_growth\"\ncooldown = \"1d\"\n"));
+}
+
+#[test]
 fn what_is_open_about_a_gauge_ends_with_its_process() {
     let mut world = World::new("");
     gauge(&mut world, 0..120, |look| 50.0 + look as f64);

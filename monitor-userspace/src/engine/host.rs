@@ -1,5 +1,7 @@
 //! The state of the host, and where its memory went.
 
+use std::collections::BTreeMap;
+
 use super::Engine;
 use crate::{
     event::{DescriptorKind, HostReading, MappingClass},
@@ -10,6 +12,7 @@ impl Engine {
     pub(super) fn on_host(&mut self, reading: &HostReading) {
         self.segments.read(reading);
         self.remember_host(reading);
+        self.host_cpu_percent = self.host.as_ref().and_then(|last| cpu_percent(last, reading));
         self.host = Some(reading.clone());
     }
 
@@ -28,6 +31,7 @@ impl Engine {
             .filter_map(crate::inventory::Space::totals)
             .map(|totals| totals.get(MappingClass::Anonymous) + totals.get(MappingClass::Heap));
         let sockets = self.tables.objects().iter();
+        let inotifies = self.inotifies_by_user();
         Some(HostSnapshot {
             ts: self.clock.at(host.at_ns),
             mem_total_bytes: host.mem_total_bytes,
@@ -43,12 +47,42 @@ impl Engine {
             tracked_descriptors: self.tables.iter().map(|table| table.len() as u64).sum(),
             sockets: sockets.filter(|object| object.kind == DescriptorKind::Socket).count() as u64,
             timers: timers.sum(),
+            cpu_percent: self.host_cpu_percent,
+            user_inotifies: inotifies.values().map(|it| it.0).max(),
+            user_inotify_watches: inotifies.values().map(|it| it.1).max(),
             shm_segments: host.segments.len() as u64,
             orphan_shm_segments: orphans(host).count() as u64,
             limits: host.limits,
             pressure: host.pressure,
         })
     }
+
+    /// Inotifies and their watches by the user whose process made them; those without any are not
+    /// there, but for one user of all whose processes are known.
+    fn inotifies_by_user(&self) -> BTreeMap<u32, (u64, u64)> {
+        let uid_of = |pid| Some(self.table.get(pid)?.reading.as_ref()?.detail?.uid);
+        let mut by_user = BTreeMap::new();
+        if let Some(uid) = self.table.pids().into_iter().find_map(uid_of) {
+            by_user.insert(uid, (0, 0));
+        }
+        let objects = self.tables.objects();
+        for (id, object) in objects.with_ids().filter(|it| it.1.kind == DescriptorKind::Inotify) {
+            if let Some(uid) = uid_of(object.owner) {
+                let (inotifies, watches) = by_user.entry(uid).or_default();
+                *inotifies += 1;
+                *watches += objects.inotify_watch_count(id) as u64;
+            }
+        }
+        by_user
+    }
+}
+
+/// CPU time that was not idle between two looks.
+fn cpu_percent(last: &HostReading, now: &HostReading) -> Option<f64> {
+    let busy = now.cpu_busy_ticks.checked_sub(last.cpu_busy_ticks)?;
+    let all = now.cpu_all_ticks.checked_sub(last.cpu_all_ticks)?;
+    // Idle time is corrected now and then, also backwards.
+    (last.cpu_all_ticks > 0 && all > 0).then(|| (busy as f64 / all as f64 * 100.0).min(100.0))
 }
 
 /// Segments that nobody has attached.
@@ -102,6 +136,20 @@ pub(super) fn unowned(host: &HostReading) -> UnownedMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cpu_is_a_share_of_what_passed() {
+        let at = |busy, all| HostReading {
+            cpu_busy_ticks: busy,
+            cpu_all_ticks: all,
+            ..HostReading::default()
+        };
+        assert_eq!(cpu_percent(&at(10, 100), &at(160, 300)), Some(75.0));
+        assert_eq!(cpu_percent(&at(10, 100), &at(10, 100)), None, "no time has passed");
+        assert_eq!(cpu_percent(&at(10, 100), &at(9, 200)), None);
+        assert_eq!(cpu_percent(&at(0, 0), &at(50, 100)), None, "it was not read before");
+        assert_eq!(cpu_percent(&at(0, 100), &at(51, 150)), Some(100.0));
+    }
 
     #[test]
     fn the_parts_add_up_to_the_whole() {

@@ -33,6 +33,7 @@ impl Limit {
                 Some(Self::new("RLIMIT_AS", limits.address_space_bytes?, virtual_bytes?))
             }
             Signal::Touched
+            | Signal::Swapped
             | Signal::Segments
             | Signal::Timers
             | Signal::EpollWatches
@@ -71,7 +72,7 @@ impl Engine {
     pub(super) fn limits_of(&self, pid: u32, signal: Signal) -> Vec<Limit> {
         let Some(process) = self.table.get(pid) else { return Vec::new() };
         match signal {
-            Signal::Touched => self.memory_limits(process),
+            Signal::Touched | Signal::Swapped => self.memory_limits(process),
             Signal::Heap | Signal::Anon | Signal::Shared => {
                 self.own_limit(process, signal).into_iter().collect()
             }

@@ -5,6 +5,7 @@
 mod budget;
 mod checks;
 mod components;
+mod deleted;
 mod events;
 mod findings;
 mod gauges;
@@ -22,6 +23,7 @@ mod rules;
 mod runs;
 mod scope;
 mod snapshot;
+mod sockets;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -99,10 +101,14 @@ pub struct Engine {
     gates: FxHashMap<(u32, Cause), Gate>,
     book: rules::RuleBook,
     looks: looks::Looks,
+    sockets: sockets::Sockets,
+    deleted: deleted::Deleted,
     dead: FxHashMap<u32, Dead>,
     requests: requests::Schedule,
     counts: Counts,
     host: Option<crate::event::HostReading>,
+    /// CPU that was not idle between the last two looks at the host, percent of all of it.
+    host_cpu_percent: Option<f64>,
     components: components::Components,
     /// Memory of the host that no process holds; `None` before it was read.
     kernel: Option<Box<Whole>>,
@@ -163,10 +169,13 @@ impl Engine {
             gates: FxHashMap::default(),
             book: rules::RuleBook::new(rules),
             looks: looks::Looks::default(),
+            sockets: sockets::Sockets::default(),
+            deleted: deleted::Deleted::default(),
             dead: FxHashMap::default(),
             requests: requests::Schedule::new(facts.started_ns),
             counts: Counts::default(),
             host: None,
+            host_cpu_percent: None,
             components: components::Components::default(),
             kernel: None,
             sees_accepts: scope::sees_accepts(&facts),
@@ -216,6 +225,8 @@ impl Engine {
             }
             Input::Custom(reading) => self.on_custom(reading, out),
             Input::Access(reading) => self.on_access(reading),
+            Input::Sockets(reading) => self.on_sockets(reading),
+            Input::Deleted(reading) => self.on_deleted(reading),
             Input::Cgroup(reading) => self.on_cgroup(reading),
             Input::SelfReading(reading) => self.own = Some(*reading),
             Input::CommandExit(exit) => self.command_status = Some(exit.status),

@@ -193,6 +193,7 @@ impl Engine {
         values.set(Signal::Shared, held(MappingClass::Shared));
         let own = self.table.space_of(pid).map_or(0, |space| self.own_segment_bytes(space));
         values.set(Signal::Touched, Some(touched_bytes(process, reading) + own));
+        values.set(Signal::Swapped, swapped_bytes(process));
         let segments = space.and_then(Space::segments);
         values.set(Signal::Segments, segments.map(|segments| segments as u64));
         if let Some(counts) = counts {
@@ -252,11 +253,15 @@ impl Engine {
     }
 }
 
+fn swapped_bytes(process: &Process) -> Option<u64> {
+    process.reading.as_deref()?.detail.map(|detail| detail.swap_bytes)
+}
+
 /// Anonymous memory that is held: resident or swapped out. Pages that the program has freed and the
 /// kernel has not taken yet are not.
 fn touched_bytes(process: &Process, reading: &ProcReading) -> u64 {
     let kept = process.reading.as_deref();
-    let swap = kept.and_then(|kept| kept.detail).map_or(0, |detail| detail.swap_bytes);
+    let swap = swapped_bytes(process).unwrap_or(0);
     let freed = kept.and_then(|kept| kept.rollup).map_or(0, |rollup| rollup.lazyfree_bytes);
     reading.rss_anon_bytes.saturating_sub(freed) + swap
 }

@@ -65,6 +65,18 @@ pub enum Request {
         /// Whether to take them away.
         begin: bool,
     },
+    /// Look at the TCP sockets of a network namespace.
+    Sockets {
+        /// By one of the processes in it.
+        pid: u32,
+        /// Whether connections that are idle are asked for, too: every connection is looked at then.
+        wants_idle: bool,
+    },
+    /// Look at the deleted files that a process has open.
+    Deleted {
+        /// Whose.
+        pid: u32,
+    },
     /// Look at the host and at the agent itself.
     Host,
     /// Look at the cgroups of components.
@@ -185,6 +197,10 @@ impl Engine {
             self.requests.pending.push(Request::Host);
         }
         self.ask_cgroups(is_round);
+        if is_round {
+            self.ask_sockets(now_ns);
+            self.ask_deleted(now_ns);
+        }
         let scan_every = if self.facts.privilege == Privilege::Full { SCAN_NS } else { LOOK_NS };
         let pids = self.table.pids();
         if now_ns >= self.requests.next_scan_ns {

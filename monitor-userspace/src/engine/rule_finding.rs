@@ -2,7 +2,10 @@
 
 use super::{Engine, rules::Who};
 use crate::{
-    output::{Evidence, Finding, FindingState, FindingVerdict, Severity, start_time},
+    output::{
+        DeletedFiles, Evidence, Finding, FindingState, FindingVerdict, Severity, byte_text,
+        start_time,
+    },
     rule::{Grade, Held, fnv1a},
 };
 
@@ -43,7 +46,7 @@ impl Engine {
             rival: None,
             since: self.clock.at(held.since_ns),
             forecast: None,
-            evidence: held.quotes.iter().map(evidence).collect(),
+            evidence: self.quoted(who, held),
             explanations: Vec::new(),
             limits: Vec::new(),
             runs: None,
@@ -51,6 +54,24 @@ impl Engine {
             recommendation: recommendation(&rule.recommendation, rule.action.as_deref(), who),
         })
     }
+}
+
+impl Engine {
+    /// The figures of a condition; of deleted files also which is the largest.
+    fn quoted(&self, who: &Who, held: &Held) -> Vec<Evidence> {
+        let mut all: Vec<Evidence> = held.quotes.iter().map(evidence).collect();
+        if held.quotes.iter().any(|quote| quote.name.starts_with("deleted_files.")) {
+            let files = self.process_of(who).and_then(|process| self.deleted.line(process));
+            all.extend(files.and_then(|files| largest(&files)));
+        }
+        all
+    }
+}
+
+fn largest(files: &DeletedFiles) -> Option<Evidence> {
+    let value = files.largest_bytes? as f64;
+    let text = format!("the largest is {}, {}", files.largest_path.as_ref()?, byte_text(value));
+    Some(Evidence { name: "largest_deleted_file".into(), value, says: "threshold", text })
 }
 
 pub(super) fn component_of(who: &Who) -> Option<String> {

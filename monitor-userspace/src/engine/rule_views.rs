@@ -18,6 +18,7 @@ pub(super) struct Measured {
     threads: Option<u64>,
     pub(super) limits: Limits,
     pressure: Pressure,
+    cpu_throttled_percent: Option<f64>,
 }
 
 impl Engine {
@@ -60,6 +61,7 @@ impl Engine {
             memory_bytes: own.measured.and_then(|it| it.memory_bytes),
             processes: own.measured.map(|it| it.processes),
             threads: own.measured.and_then(|it| it.threads),
+            cpu_throttled_percent: own.measured.and_then(|it| it.cpu_throttled_percent),
             limits: own.measured.map(|it| it.limits).unwrap_or_default(),
             pressure: own.measured.map(|it| it.pressure).unwrap_or_default(),
             gauges: GaugeGrowths { open: &open, judged },
@@ -138,6 +140,7 @@ pub(super) fn measured(snapshot: &ComponentSnapshot) -> Measured {
             ..Limits::default()
         },
         pressure: pressure(&snapshot.pressure),
+        cpu_throttled_percent: snapshot.cpu_throttled_percent,
     }
 }
 

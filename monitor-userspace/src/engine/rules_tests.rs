@@ -4,6 +4,8 @@ use std::{fs, path::Path};
 
 #[path = "growth_rules_tests.rs"]
 mod growth_rules;
+#[path = "measured_rules_tests.rs"]
+mod measured_rules;
 #[path = "whole_tests.rs"]
 mod whole;
 

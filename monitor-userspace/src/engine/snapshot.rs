@@ -26,6 +26,7 @@ impl Engine {
         let identity = process.identity.as_deref().cloned().unwrap_or_default();
         let counts = self.tables.counts(pid);
         let kind = |kind| counts.map(|counts| counts.get(kind));
+        let sockets = self.sockets.of(pid);
         let files = counts.filter(|counts| counts.knows_files);
         Some(Snapshot {
             ts: self.clock.at(at_ns),
@@ -68,6 +69,9 @@ impl Engine {
             other_descriptors: kind(DescriptorKind::Other),
             descriptor_objects: counts.and_then(|counts| counts.objects),
             connections: counts.map(|counts| connections(&counts)),
+            idle_connections: sockets.idle_connections,
+            accept_queue: sockets.accept_queue,
+            deleted_files: self.deleted.line(process),
             timers: process.timers.count(at_ns),
             epoll_watches: counts.map(|counts| counts.epoll_watches),
             inotify_watches: counts.map(|counts| counts.inotify_watches),

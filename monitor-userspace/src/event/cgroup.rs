@@ -53,8 +53,19 @@ pub struct CgroupReading {
     pub oom_events: Option<u64>,
     /// Processes within that were killed for want of memory, whoever's limit it was (`oom_kill`).
     pub oom_kills: Option<u64>,
+    /// How often it used its CPU quota up; `None` where it has none of its own (v2 only).
+    pub cpu: Option<CgroupCpu>,
     /// Time lost in it to waiting for resources.
     pub pressure: Pressures,
+}
+
+/// How a CPU quota (`cpu.max`) was used, since the cgroup was made (cpu.stat).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CgroupCpu {
+    /// Periods in which it ran (`nr_periods`).
+    pub periods: u64,
+    /// Those in which it had to stop, the quota being used up (`nr_throttled`).
+    pub throttled_periods: u64,
 }
 
 /// The memory of a cgroup and all within. v2: memory.current and memory.stat

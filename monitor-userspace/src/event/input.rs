@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CgroupReading, CustomReading, DescriptorKind, Event, Family, MappingClass, Placement,
-    Pressures, ProcLimits, SocketFacts, SystemLimits,
+    CgroupReading, CustomReading, DeletedReading, DescriptorKind, Event, Family, MappingClass,
+    Placement, Pressures, ProcLimits, SocketFacts, SocketsReading, SystemLimits,
 };
 
 /// Nanoseconds in a clock tick of /proc (`USER_HZ` is 100 on every Linux that runs here).
@@ -48,6 +48,10 @@ pub enum Input {
     Host(Box<HostReading>),
     /// One look at what of a process's memory was accessed.
     Access(AccessReading),
+    /// One look at the TCP sockets of a network namespace.
+    Sockets(Box<SocketsReading>),
+    /// One look at the deleted files that a process has open.
+    Deleted(Box<DeletedReading>),
     /// One look at the cgroups of a component.
     Cgroup(Box<CgroupReading>),
     /// One look at the agent itself.
@@ -240,6 +244,8 @@ pub struct ProcIdentity {
     pub component: Option<Box<Placement>>,
     /// Whether its program is a 32-bit one, whose system calls no tracepoint of this agent sees.
     pub is_32bit: bool,
+    /// Inode number of its network namespace; `None` where it is hidden.
+    pub net_namespace: Option<u64>,
 }
 
 /// What /proc/PID/status adds.
@@ -425,6 +431,11 @@ pub struct HostReading {
     pub segments: Vec<SysvSegment>,
     /// Limits that all processes share, and what is used of them.
     pub limits: SystemLimits,
+    /// CPU time since boot that was not idle, of all CPUs, in clock ticks; what a hypervisor gave to
+    /// others is among it. 0 where it was not read, as the next.
+    pub cpu_busy_ticks: u64,
+    /// All CPU time since boot, in clock ticks.
+    pub cpu_all_ticks: u64,
     /// Time lost to waiting.
     pub pressure: Pressures,
 }

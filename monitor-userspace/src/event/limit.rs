@@ -42,6 +42,13 @@ pub struct SystemLimits {
     pub local_port_last: Option<u64>,
     /// TCP connections in TIME_WAIT (/proc/net/sockstat).
     pub time_wait: Option<u64>,
+    /// net.ipv4.tcp_max_tw_buckets: most of them; what comes beyond is forgotten at once.
+    pub time_wait_max: Option<u64>,
+    /// Of the ports that the kernel gives to connections, those in TIME_WAIT towards one and the same
+    /// peer, the one with most: with all of them there no further connection to it can be made. Counted
+    /// only where TIME_WAIT is at least half as large as the range, and not where the kernel uses such
+    /// ports again (net.ipv4.tcp_tw_reuse).
+    pub time_wait_ports: Option<u64>,
     /// Connections that are tracked (net.netfilter.nf_conntrack_count).
     pub conntrack: Option<u64>,
     /// Most of them (net.netfilter.nf_conntrack_max).

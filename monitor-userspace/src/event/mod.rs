@@ -4,15 +4,20 @@
 mod cgroup;
 mod custom;
 mod decode;
+mod deleted;
 mod input;
 mod limit;
 mod recording;
+mod sockets;
 
-pub use cgroup::{CgroupMemory, CgroupReading, MemoryLimit, Placement, TaskLimit, TreePath};
+pub use cgroup::{
+    CgroupCpu, CgroupMemory, CgroupReading, MemoryLimit, Placement, TaskLimit, TreePath,
+};
 pub use custom::{
     CustomKind, CustomReading, CustomSubject, CustomValue, is_custom_name, parse_custom,
 };
 pub use decode::{DecodeError, decode};
+pub use deleted::{DeletedFile, DeletedReading};
 pub use input::{
     AccessReading, CommandExit, Filters, HostReading, Input, Loss, Privilege, ProcDetail,
     ProcIdentity, ProcReading, ProcRollup, ProcessId, ReadDescriptor, ReadRange, ReadSocket,
@@ -23,6 +28,7 @@ pub use monitor_common::Family;
 pub use monitor_common::record::{EventKind, FileKind, OpenSet, SocketFacts};
 pub use recording::{RECORDING_MAGIC, RecordingError, RecordingReader, RecordingWriter};
 use serde::{Deserialize, Serialize};
+pub use sockets::{IDLE_SECONDS, Listener, SocketsReading};
 
 /// The class of a mapping, as its line in /proc/PID/maps shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{DecodeError, Input, decode};
 
 /// First bytes of a recording. The number changes with any payload.
-pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 5\n";
+pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 6\n";
 
 /// No honest frame is larger: a process of 65,530 mappings takes 2 MiB.
 const MAX_FRAME_BYTES: u32 = 64 << 20;
@@ -33,6 +33,8 @@ const TABLE: u8 = 11;
 const CUSTOM: u8 = 14;
 const CGROUP: u8 = 12;
 const ACCESS: u8 = 13;
+const SOCKETS: u8 = 15;
+const DELETED: u8 = 16;
 
 /// Why a recording cannot be read on.
 #[derive(Debug, Error)]
@@ -96,6 +98,8 @@ impl<W: Write> RecordingWriter<W> {
             Input::Table(reading) => self.encode(TABLE, reading),
             Input::Host(reading) => self.encode(HOST, reading),
             Input::Access(reading) => self.encode(ACCESS, reading),
+            Input::Sockets(reading) => self.encode(SOCKETS, reading),
+            Input::Deleted(reading) => self.encode(DELETED, reading),
             Input::Cgroup(reading) => self.encode(CGROUP, reading),
             Input::SelfReading(reading) => self.encode(SELF, reading),
             Input::Custom(reading) => self.encode(CUSTOM, reading),
@@ -184,6 +188,8 @@ fn parse(kind: u8, payload: &[u8], offset: u64) -> Result<Input, RecordingError>
         TABLE => Input::Table(typed(payload, offset)?),
         HOST => Input::Host(typed(payload, offset)?),
         ACCESS => Input::Access(typed(payload, offset)?),
+        SOCKETS => Input::Sockets(typed(payload, offset)?),
+        DELETED => Input::Deleted(typed(payload, offset)?),
         CGROUP => Input::Cgroup(typed(payload, offset)?),
         SELF => Input::SelfReading(typed(payload, offset)?),
         CUSTOM => Input::Custom(typed(payload, offset)?),
@@ -223,7 +229,8 @@ mod tests {
 
     use super::*;
     use crate::event::{
-        CgroupReading, MappingClass, MemoryLimit, ProcReading, ReadRange, Reconcile,
+        CgroupReading, DeletedFile, DeletedReading, Listener, MappingClass, MemoryLimit,
+        ProcReading, ReadRange, Reconcile, SocketsReading,
     };
 
     fn recorded(inputs: &[Input]) -> Vec<u8> {
@@ -254,7 +261,13 @@ mod tests {
         };
         let limit = MemoryLimit { path: "/a".into(), limit_bytes: 5, ..Default::default() };
         let cgroup = CgroupReading { memory_max: Some(limit), ..Default::default() };
+        let listeners = vec![Listener { inode: 3, waiting: 1, limit: 128 }];
+        let sockets = SocketsReading { listeners, idle: Some(vec![9]), ..Default::default() };
+        let largest = Some(DeletedFile { path: "/a\n".into(), ..Default::default() });
+        let deleted = DeletedReading { largest, files: 1, found: true, ..Default::default() };
         vec![
+            Input::Sockets(Box::new(sockets)),
+            Input::Deleted(Box::new(deleted)),
             Input::Proc(Box::new(reading)),
             Input::Reconcile(Box::new(space)),
             Input::Cgroup(Box::new(cgroup)),
@@ -272,7 +285,7 @@ mod tests {
     fn a_cut_recording_reads_up_to_the_cut() {
         let whole = recorded(&some_inputs());
         let mut reader = RecordingReader::new(&whole[..whole.len() - 1]).unwrap();
-        for input in &some_inputs()[..4] {
+        for input in &some_inputs()[..6] {
             assert_eq!(reader.next_input().unwrap().as_ref(), Some(input));
         }
         assert!(matches!(reader.next_input(), Err(RecordingError::Cut { .. })));

@@ -102,6 +102,9 @@ pub struct ComponentSnapshot {
     pub oom_events: Option<u64>,
     /// Its processes that were killed for want of memory, since the cgroup was made.
     pub oom_kills: Option<u64>,
+    /// Percent of the periods of its CPU quota, between the last two looks, in which the quota was used
+    /// up and it had to stop; `null` without a quota of its own, and in v1.
+    pub cpu_throttled_percent: Option<f64>,
     /// Time lost to waiting.
     pub pressure: Pressures,
 }

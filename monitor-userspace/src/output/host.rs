@@ -38,6 +38,12 @@ pub struct HostSnapshot {
     pub sockets: u64,
     /// POSIX and interval timers.
     pub timers: u64,
+    /// Percent of all CPU time between the last two looks that was not idle; 100 is all CPUs.
+    pub cpu_percent: Option<f64>,
+    /// Inotifies of the user that has most of them; `null` while no user is known.
+    pub user_inotifies: Option<u64>,
+    /// Inotify watches of the user that has most of them.
+    pub user_inotify_watches: Option<u64>,
     /// System V segments.
     pub shm_segments: u64,
     /// Those that nobody has attached.

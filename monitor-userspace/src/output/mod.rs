@@ -6,6 +6,7 @@ pub mod answer;
 mod component;
 mod event;
 mod finding;
+mod held;
 mod host;
 mod line;
 mod rule_error;
@@ -20,6 +21,7 @@ pub use finding::{
     Believed, EarlierRun, Evidence, Finding, FindingState, FindingVerdict, Forecast, LimitUse,
     Rival, RunState, Runs, Severity,
 };
+pub use held::{AcceptQueue, DeletedFiles};
 pub use host::{HostSnapshot, MemoryParts, UnownedMemory};
 pub(crate) use line::Line;
 pub use line::schema;
@@ -202,6 +204,13 @@ pub struct Snapshot {
     pub descriptor_objects: Option<u64>,
     /// TCP sockets by state.
     pub connections: Option<Connections>,
+    /// TCP connections on which nothing was sent or received for ten minutes, keep-alive probes aside.
+    pub idle_connections: Option<u64>,
+    /// The accept queue of the fullest of its TCP listeners; `null` without any. Of a listener that
+    /// several processes hold, the one with the lowest pid shows it.
+    pub accept_queue: Option<AcceptQueue>,
+    /// Files that were deleted while it has them open.
+    pub deleted_files: Option<DeletedFiles>,
     /// POSIX timers and interval timers.
     pub timers: Option<u64>,
     /// Descriptors that its epolls watch.

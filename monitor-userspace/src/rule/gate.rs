@@ -21,6 +21,11 @@ pub enum Gate {
         /// The number of the rule under which it was told last.
         rule: usize,
     },
+    /// It was told, and its rule asks for a pause (`cooldown`).
+    Resting {
+        /// Until when, in nanoseconds since boot.
+        until_ns: u64,
+    },
 }
 
 /// The rule of a growth and what its condition says.
@@ -51,6 +56,7 @@ impl Gate {
         let said = said.filter(|said| change != Change::Ended && said.holds != Holds::No);
         let is_known = said.is_some_and(|said| said.holds == Holds::Yes);
         match (*self, said) {
+            (Self::Resting { until_ns }, _) if at_ns < until_ns => None,
             (Self::Open { opened_ns, rule }, None) => {
                 *self = Self::Shut;
                 Some(Told { change: Change::Ended, opened_ns, rule })
@@ -66,6 +72,14 @@ impl Gate {
                 *self = Self::Shut;
                 None
             }
+        }
+    }
+
+    /// What was told of it has ended: nothing opens for so long. Of a gate that is not shut this says
+    /// nothing.
+    pub fn rest(&mut self, at_ns: u64, cooldown_ns: u64) {
+        if *self == Self::Shut && cooldown_ns > 0 {
+            *self = Self::Resting { until_ns: at_ns.saturating_add(cooldown_ns) };
         }
     }
 
@@ -117,6 +131,21 @@ mod tests {
         assert_eq!(step(&mut gate, Change::Updated, Holds::Yes, 230), Some(Change::Opened));
         assert_eq!(step(&mut gate, Change::Updated, Holds::Undecided, 240), None);
         assert_eq!(gate, Gate::Open { opened_ns: 230, rule: 3 });
+    }
+
+    #[test]
+    fn what_ended_is_not_told_again_before_its_rest_is_over() {
+        let mut gate = Gate::Open { opened_ns: 1, rule: 3 };
+        assert_eq!(step(&mut gate, Change::Updated, Holds::No, 100), Some(Change::Ended));
+        gate.rest(100, 600);
+        for at_ns in [200, 500, 699] {
+            assert_eq!(step(&mut gate, Change::Updated, Holds::Yes, at_ns), None);
+            assert_eq!(gate, Gate::Resting { until_ns: 700 });
+        }
+        assert_eq!(step(&mut gate, Change::Updated, Holds::Yes, 700), None, "it must hold first");
+        assert_eq!(step(&mut gate, Change::Updated, Holds::Yes, 760), Some(Change::Opened));
+        gate.rest(760, 600);
+        assert_eq!(gate, Gate::Open { opened_ns: 760, rule: 3 }, "what is open does not rest");
     }
 
     #[test]

@@ -90,5 +90,6 @@ const fn series(signal: Signal) -> &'static str {
         Signal::Threads => "threads",
         Signal::Children => "children",
         Signal::Zombies => "zombies",
+        Signal::Swapped => "swapped",
     }
 }

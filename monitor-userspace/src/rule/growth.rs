@@ -199,7 +199,7 @@ impl Growths {
     ///
     /// [`GrowthTracker::set_touched`]: crate::detect::GrowthTracker::set_touched
     pub fn set_touched(&mut self, look: &LookAtPages) {
-        for signal in Cause::Memory.signals() {
+        for signal in Cause::Memory.signals().iter().filter(|it| it.is_growth()) {
             if let Some(tracker) = self.watched[*signal as usize].tracker_mut() {
                 tracker.set_touched(look);
             }
@@ -219,7 +219,7 @@ impl Growths {
     }
 
     fn any_of_memory(&self, is: impl Fn(&GrowthTracker) -> bool) -> bool {
-        let trackers = Cause::Memory.signals().iter();
+        let trackers = Cause::Memory.signals().iter().filter(|it| it.is_growth());
         trackers.filter_map(|signal| self.watched[*signal as usize].tracker()).any(is)
     }
 
@@ -253,7 +253,7 @@ impl Growths {
     /// The finding about a cause as its series stand, if any of them is growing.
     fn report(&self, cause: Cause, at_ns: u64) -> Option<Report> {
         let mut growing = [None; Signal::COUNT];
-        for signal in cause.signals() {
+        for signal in cause.signals().iter().filter(|it| it.is_growth()) {
             growing[*signal as usize] = self.watched[*signal as usize].growth();
         }
         let of = |signal: Signal| growing[signal as usize].map(|growth: Growth| (signal, growth));
@@ -297,7 +297,8 @@ impl Growths {
         if cause == Cause::Memory {
             let (heap, anon) = (rise(Signal::Heap), rise(Signal::Anon));
             if heap.max(anon) < least.max(1.0) {
-                return Signal::Touched;
+                let is_swapped = rise(Signal::Swapped) >= least.max(1.0);
+                return if is_swapped { Signal::Swapped } else { Signal::Touched };
             }
             return if heap >= anon { Signal::Heap } else { Signal::Anon };
         }

@@ -74,6 +74,27 @@ fn growing_mappings_are_named_so_and_touching_old_ones_is_not() {
 }
 
 #[test]
+fn growth_that_went_to_swap_is_named_so_and_what_only_moves_there_is_no_growth() {
+    let touching = |swapped: fn(u64) -> u64| {
+        run(6, move |second| {
+            let swap = (Signal::Swapped, swapped(second) * MIB);
+            memory(4, 4000, 50 + second).into_iter().chain([swap]).collect()
+        })
+    };
+    assert_eq!(leak(&touching(|second| second * 3 / 4)).1.place, Signal::Swapped);
+    assert_eq!(leak(&touching(|second| second / 4)).1.place, Signal::Touched);
+    let pressed_out = run(12, |second| {
+        memory(4, 4000, 3000).into_iter().chain([(Signal::Swapped, second * MIB)]).collect()
+    });
+    assert!(pressed_out.is_empty(), "{pressed_out:?}");
+    let heap = run(6, |second| {
+        let swap = (Signal::Swapped, second * MIB);
+        memory(4 + second, 100, 50 + second).into_iter().chain([swap]).collect()
+    });
+    assert_eq!(leak(&heap).1.place, Signal::Heap, "where it is allocated says more");
+}
+
+#[test]
 fn growth_that_stops_ends_the_finding() {
     let changes = run(12, |second| memory(4 + second.min(240), 100, 50 + second.min(240)));
     assert_eq!(changes.last().map(|(_, change, _)| *change), Some(Change::Ended));

@@ -50,8 +50,13 @@ pub enum Verdict {
 
 #[derive(Clone, Debug)]
 enum Life {
-    /// It holds since then, not for long enough.
-    Pending { since_ns: u64 },
+    /// It has not held for long enough, or rests after its last finding.
+    Waiting {
+        /// Since when it holds; `None` where it is not known to.
+        since_ns: Option<u64>,
+        /// Until then nothing opens.
+        rests_until_ns: u64,
+    },
     /// It holds, and was last told of then.
     Open { held: Held, told_ns: u64 },
 }
@@ -70,7 +75,7 @@ impl Watched {
     pub fn open(&self) -> impl Iterator<Item = &Held> {
         self.lives.iter().filter_map(|(_, life)| match life {
             Life::Open { held, .. } => Some(held),
-            Life::Pending { .. } => None,
+            Life::Waiting { .. } => None,
         })
     }
 
@@ -102,10 +107,11 @@ impl Rules {
                     slot.and_then(|&slot| values.get(slot)).copied().unwrap_or(Value::Unknown)
                 };
                 self.holds(number, value)
-            } else if at.is_some() {
-                Ok(Holds::Yes)
             } else {
-                continue;
+                match at.and_then(|at| watched.lives.get(at)) {
+                    None | Some((_, Life::Waiting { since_ns: None, .. })) => continue,
+                    Some(_) => Ok(Holds::Yes),
+                }
             };
             let life = at.map(|at| watched.lives.swap_remove(at).1);
             let quote = || quotes(plan, planned, &values);
@@ -125,33 +131,33 @@ impl Rules {
         quote: impl Fn() -> Vec<Quote>,
     ) -> Step {
         match (life, holds) {
-            // Nobody knows whether it still holds: neither news nor the end.
-            (life, Ok(Holds::Undecided)) => Step { life: open_only(life), verdict: None },
             (life, Err(message)) => {
                 let verdict = Some(Verdict::Failed { rule, message });
-                Step { life: open_only(life), verdict }
+                Step { life: unknown(life, at_ns), verdict }
             }
             (Some(Life::Open { held, .. }), Ok(Holds::No)) => {
-                Step { life: None, verdict: Some(Verdict::Resolved(held)) }
+                let rest_ns = self.get(rule).and_then(|rule| rule.cooldown_ns).unwrap_or(0);
+                let life = waiting(None, at_ns.saturating_add(rest_ns), at_ns);
+                Step { life, verdict: Some(Verdict::Resolved(held)) }
             }
-            (_, Ok(Holds::No)) => Step { life: None, verdict: None },
-            (Some(Life::Open { mut held, told_ns }), Ok(Holds::Yes)) => {
-                let quotes = quote();
-                if at_ns < told_ns.saturating_add(UPDATE_NS) || quotes == held.quotes {
-                    return Step { life: Some(Life::Open { held, told_ns }), verdict: None };
-                }
-                held.quotes = quotes;
-                let verdict = Some(Verdict::Updated(held.clone()));
-                Step { life: Some(Life::Open { held, told_ns: at_ns }), verdict }
+            // Where nobody knows whether it still holds that is neither news nor the end.
+            (life, Ok(Holds::No | Holds::Undecided)) => {
+                Step { life: unknown(life, at_ns), verdict: None }
+            }
+            (Some(Life::Open { held, told_ns }), Ok(Holds::Yes)) => {
+                still_open(held, told_ns, at_ns, quote())
             }
             (life, Ok(Holds::Yes)) => {
-                let since_ns = match life {
-                    Some(Life::Pending { since_ns }) => since_ns,
-                    _ => at_ns,
+                let (since_ns, rests_until_ns) = match life {
+                    Some(Life::Waiting { since_ns, rests_until_ns }) => {
+                        (since_ns.unwrap_or(at_ns), rests_until_ns)
+                    }
+                    _ => (at_ns, 0),
                 };
                 let hold_ns = self.get(rule).map_or(0, |rule| rule.hold_ns);
-                if at_ns < since_ns.saturating_add(hold_ns) {
-                    return Step { life: Some(Life::Pending { since_ns }), verdict: None };
+                if at_ns < since_ns.saturating_add(hold_ns).max(rests_until_ns) {
+                    let life = Some(Life::Waiting { since_ns: Some(since_ns), rests_until_ns });
+                    return Step { life, verdict: None };
                 }
                 let held = Held { rule, since_ns, opened_ns: at_ns, quotes: quote() };
                 let verdict = Some(Verdict::Opened(held.clone()));
@@ -166,9 +172,29 @@ struct Step {
     verdict: Option<Verdict>,
 }
 
-/// What has not been known to hold all the time has not held for long enough.
-fn open_only(life: Option<Life>) -> Option<Life> {
-    life.filter(|life| matches!(life, Life::Open { .. }))
+/// A finding that is open stays so.
+fn still_open(mut held: Held, told_ns: u64, at_ns: u64, quotes: Vec<Quote>) -> Step {
+    if at_ns < told_ns.saturating_add(UPDATE_NS) || quotes == held.quotes {
+        return Step { life: Some(Life::Open { held, told_ns }), verdict: None };
+    }
+    held.quotes = quotes;
+    let verdict = Some(Verdict::Updated(held.clone()));
+    Step { life: Some(Life::Open { held, told_ns: at_ns }), verdict }
+}
+
+/// What has not been known to hold all the time has not held for long enough. What is open stays,
+/// and what rests goes on resting.
+fn unknown(life: Option<Life>, at_ns: u64) -> Option<Life> {
+    match life {
+        Some(Life::Waiting { rests_until_ns, .. }) => waiting(None, rests_until_ns, at_ns),
+        life => life,
+    }
+}
+
+/// Nothing need be remembered of what neither holds nor rests.
+fn waiting(since_ns: Option<u64>, rests_until_ns: u64, at_ns: u64) -> Option<Life> {
+    let is_needed = since_ns.is_some() || rests_until_ns > at_ns;
+    is_needed.then_some(Life::Waiting { since_ns, rests_until_ns })
 }
 
 fn quotes(plan: &super::Plan, planned: &super::Planned, values: &[Value<'_>]) -> Vec<Quote> {

@@ -15,8 +15,12 @@ struct World {
 
 impl World {
     fn new(condition: &str, hold: &str) -> Self {
+        Self::with(condition, &format!("for = \"{hold}\""))
+    }
+
+    fn with(condition: &str, keys: &str) -> Self {
         let text = format!(
-            "[[rule]]\nname = \"mine\"\nseverity = \"high\"\ncondition = '{condition}'\nfor = \"{hold}\""
+            "[[rule]]\nname = \"mine\"\nseverity = \"high\"\ncondition = '{condition}'\n{keys}"
         );
         let rules = Rules::load(&[RuleFile { name: "my.toml".to_owned(), text }]).unwrap();
         Self { rules, watched: Watched::default() }
@@ -78,6 +82,28 @@ fn a_break_starts_the_hold_time_anew_and_what_never_changes_still_opens() {
     assert_eq!(world.look(25, Some(11), None), none());
     assert_eq!(world.look(40, Some(11), None), none());
     assert_eq!(world.look(55, Some(11), None), ["opened since 25 threads 11"]);
+}
+
+#[test]
+fn after_a_finding_nothing_opens_until_the_cooldown_is_over() {
+    let mut world = World::with("threads > 10", "for = \"30s\"\ncooldown = \"10m\"");
+    world.look(0, Some(11), None);
+    assert_eq!(world.look(30, Some(11), None), ["opened since 0 threads 11"]);
+    assert_eq!(world.look(100, Some(1), None), ["resolved since 0 threads 11"]);
+    assert_eq!(world.look(200, Some(12), None), none());
+    assert_eq!(world.look(300, Some(12), None), none(), "it has held, and rests");
+    assert_eq!(world.look(400, Some(2), None), none());
+    assert_eq!(world.look(500, Some(2), None), none(), "what never held is not taken for it");
+    assert_eq!(world.look(680, Some(13), None), none());
+    assert_eq!(world.look(700, Some(13), None), none(), "rested, held for 20 s");
+    assert_eq!(world.look(710, Some(13), None), ["opened since 680 threads 13"]);
+    // The other way round: it has long held when the rest is over.
+    assert_eq!(world.look(800, Some(1), None), ["resolved since 680 threads 13"]);
+    world.look(900, Some(14), None);
+    assert_eq!(world.look(1000, None, None), none(), "not known to hold all the time");
+    world.look(1010, Some(14), None);
+    assert_eq!(world.look(1399, Some(14), None), none());
+    assert_eq!(world.look(1400, Some(14), None), ["opened since 1010 threads 14"]);
 }
 
 #[test]

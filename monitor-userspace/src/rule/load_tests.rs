@@ -33,7 +33,17 @@ fn built_in_rules_are_right_and_complete() {
             signal.rule()
         );
     }
-    for name in ["fd_limit", "close_wait", "zombie_children", "memory_critical", "cgroup_limit"] {
+    for name in [
+        "fd_limit",
+        "close_wait",
+        "zombie_children",
+        "memory_critical",
+        "cgroup_limit",
+        "idle_connections",
+        "listener_backlog",
+        "deleted_open_files",
+        "cpu",
+    ] {
         assert!(matches!(named(&rules, name).grade, Grade::Fixed(_)), "{name}");
     }
 }

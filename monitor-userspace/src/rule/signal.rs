@@ -49,6 +49,8 @@ pub enum Signal {
     Children,
     /// Children that ended and were not waited for.
     Zombies,
+    /// Swapped out; part of what is touched.
+    Swapped,
 }
 
 /// Signals that grow together have one cause and make one finding.
@@ -94,7 +96,7 @@ impl Cause {
     /// Its signals: the more special before those that contain them.
     pub const fn signals(self) -> &'static [Signal] {
         match self {
-            Self::Memory => &[Signal::Heap, Signal::Anon, Signal::Touched],
+            Self::Memory => &[Signal::Heap, Signal::Anon, Signal::Swapped, Signal::Touched],
             Self::Shared => &[Signal::Segments, Signal::Memfds, Signal::Shared],
             Self::Descriptors => &[
                 Signal::InotifyWatches,
@@ -119,7 +121,7 @@ impl Signal {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Heap,
         Self::Anon,
         Self::Touched,
@@ -139,11 +141,18 @@ impl Signal {
         Self::Threads,
         Self::Children,
         Self::Zombies,
+        Self::Swapped,
     ];
 
     /// Whether it is measured in bytes; the others are counted.
     pub const fn is_bytes(self) -> bool {
-        matches!(self, Self::Heap | Self::Anon | Self::Touched | Self::Shared)
+        matches!(self, Self::Heap | Self::Anon | Self::Touched | Self::Swapped | Self::Shared)
+    }
+
+    /// Whether its growth is growth of the process. Memory that moves to swap is none: others press it
+    /// out. It only gives growth its name.
+    pub(super) const fn is_growth(self) -> bool {
+        !matches!(self, Self::Swapped)
     }
 
     /// `bytes` or `items`.
@@ -172,6 +181,7 @@ impl Signal {
             Self::Threads => "thread_growth",
             Self::Children => "child_growth",
             Self::Zombies => "zombie_growth",
+            Self::Swapped => "swap_growth",
         }
     }
 
@@ -197,6 +207,7 @@ impl Signal {
             Self::Threads => "threads",
             Self::Children => "children",
             Self::Zombies => "zombies",
+            Self::Swapped => "swapped memory",
         }
     }
 
@@ -215,7 +226,7 @@ impl Signal {
     pub(super) fn spec(self, seed: u64, quanta: Quanta) -> SeriesSpec {
         let seed = seed ^ (self as u64 + 1) << 56;
         let quantum = match self {
-            Self::Touched => quanta.resident,
+            Self::Touched | Self::Swapped => quanta.resident,
             _ if self.is_bytes() => quanta.mapped,
             _ => 1.0,
         };

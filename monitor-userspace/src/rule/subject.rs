@@ -120,6 +120,8 @@ pub struct ComponentView<'a> {
     pub limits: Limits,
     /// Its pressure.
     pub pressure: Pressure,
+    /// Periods of its CPU quota in which the quota was used up, in percent.
+    pub cpu_throttled_percent: Option<f64>,
     /// What is reported of it.
     pub custom: Option<&'a Counters>,
     /// Growth of what is reported of it.

@@ -1,6 +1,7 @@
 //! The table of variables: one line each, with its unit, what it means and where it is read.
 
 use super::{ComponentView, HostView, ProcessView, Unit, Value};
+use crate::event::SystemLimits;
 
 /// Reads a variable of a process.
 pub(super) type OfProcess = for<'a> fn(&ProcessView<'a>) -> Value<'a>;
@@ -177,6 +178,45 @@ pub(super) const PROCESS: &[Row<OfProcess>] = &[
     row("connections.closing", Unit::Count, "TCP sockets closed by both at once", |v| {
         v.snapshot.connections.map(|it| it.closing).into()
     }),
+    row(
+        "idle_connections",
+        Unit::Count,
+        "TCP connections on which nothing was sent or received for ten minutes",
+        |v| v.snapshot.idle_connections.into(),
+    ),
+    row(
+        "accept_queue.waiting",
+        Unit::Count,
+        "Connections that wait to be accepted, of the fullest of its listeners",
+        |v| v.snapshot.accept_queue.map(|it| it.waiting).into(),
+    ),
+    row(
+        "accept_queue.limit",
+        Unit::Count,
+        "Most that may wait there: the backlog of listen(2), or net.core.somaxconn",
+        |v| v.snapshot.accept_queue.map(|it| it.limit).into(),
+    ),
+    row(
+        "deleted_files.files",
+        Unit::Count,
+        "Files on disks that were deleted while it has them open",
+        |v| v.snapshot.deleted_files.as_ref().map(|it| it.files).into(),
+    ),
+    row("deleted_files.disk_bytes", Unit::Bytes, "What those take on disk", |v| {
+        v.snapshot.deleted_files.as_ref().map(|it| it.disk_bytes).into()
+    }),
+    row("deleted_files.largest_path", Unit::Text, "The name that the largest of them had", |v| {
+        v.snapshot.deleted_files.as_ref().and_then(|it| it.largest_path.as_deref()).into()
+    }),
+    row("deleted_files.largest_bytes", Unit::Bytes, "What that one takes on disk", |v| {
+        v.snapshot.deleted_files.as_ref().and_then(|it| it.largest_bytes).into()
+    }),
+    row(
+        "deleted_files.file_system_bytes",
+        Unit::Bytes,
+        "Size of the file system that it is on",
+        |v| v.snapshot.deleted_files.as_ref().and_then(|it| it.file_system_bytes).into(),
+    ),
     row("limit.descriptors", Unit::Count, "RLIMIT_NOFILE", |v| v.limits.descriptors.into()),
     row("limit.address_space_bytes", Unit::Bytes, "RLIMIT_AS, where one is set", |v| {
         v.limits.address_space_bytes.into()
@@ -201,6 +241,12 @@ pub(super) const COMPONENT: &[Row<OfComponent>] = &[
     ),
     row("processes", Unit::Count, "Processes in it", |v| v.processes.into()),
     row("threads", Unit::Count, "Threads in it", |v| v.threads.into()),
+    row(
+        "cpu_throttled_percent",
+        Unit::Percent,
+        "Periods of its CPU quota in which it used the quota up and had to stop",
+        |v| v.cpu_throttled_percent.into(),
+    ),
     row(
         "limit.memory_bytes",
         Unit::Bytes,
@@ -375,6 +421,46 @@ pub(super) const HOST: &[Row<OfHost>] = &[
     row("limit.tasks", Unit::Count, "The lower of kernel.pid_max and kernel.threads-max", |v| {
         v.tables.tasks_limit.into()
     }),
+    row("cpu_percent", Unit::Percent, "CPU time that was not idle, of all CPUs", |v| {
+        v.snapshot.cpu_percent.into()
+    }),
+    row("user_inotifies", Unit::Count, "Inotifies of the user that has most of them", |v| {
+        v.snapshot.user_inotifies.into()
+    }),
+    row("limit.user_inotifies", Unit::Count, "fs.inotify.max_user_instances", |v| {
+        v.snapshot.limits.inotify_max_user_instances.into()
+    }),
+    row(
+        "user_inotify_watches",
+        Unit::Count,
+        "Inotify watches of the user that has most of them",
+        |v| v.snapshot.user_inotify_watches.into(),
+    ),
+    row("limit.user_inotify_watches", Unit::Count, "fs.inotify.max_user_watches", |v| {
+        v.snapshot.limits.inotify_max_user_watches.into()
+    }),
+    row("time_wait", Unit::Count, "TCP connections in TIME_WAIT", |v| {
+        v.snapshot.limits.time_wait.into()
+    }),
+    row("limit.time_wait", Unit::Count, "net.ipv4.tcp_max_tw_buckets", |v| {
+        v.snapshot.limits.time_wait_max.into()
+    }),
+    row(
+        "time_wait_ports",
+        Unit::Count,
+        "Local ports in TIME_WAIT towards one peer, the one with most; known where there are many",
+        |v| v.snapshot.limits.time_wait_ports.into(),
+    ),
+    row(
+        "limit.local_ports",
+        Unit::Count,
+        "Ports that the kernel gives to connections: net.ipv4.ip_local_port_range",
+        |v| {
+            let SystemLimits { local_port_first, local_port_last, .. } = v.snapshot.limits;
+            let range = local_port_first.zip(local_port_last);
+            range.map(|(first, last)| last.saturating_sub(first) + 1).into()
+        },
+    ),
     row("conntrack", Unit::Count, "Tracked connections", |v| v.tables.conntrack.into()),
     row("limit.conntrack", Unit::Count, "nf_conntrack_max", |v| v.tables.conntrack_limit.into()),
 ];

@@ -253,10 +253,12 @@ mod tests {
 
     #[test]
     fn every_number_of_a_snapshot_has_a_variable_of_its_name() {
-        use crate::output::{Connections, LoadLine, Snapshot};
+        use crate::output::{AcceptQueue, Connections, DeletedFiles, LoadLine, Snapshot};
         let snapshot = Snapshot {
             connections: Some(Connections::default()),
             load: Some(LoadLine::default()),
+            accept_queue: Some(AcceptQueue::default()),
+            deleted_files: Some(DeletedFiles::default()),
             ..Snapshot::default()
         };
         let line = serde_json::to_value(&snapshot).unwrap();

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::event::{CgroupMemory, MemoryLimit, TaskLimit};
+use crate::event::{CgroupCpu, CgroupMemory, MemoryLimit, TaskLimit};
 use crate::host::procfs::{decimal, read_start};
 
 /// Most bytes read of one of these files; memory.stat has some 4 KB.
@@ -26,6 +26,7 @@ pub(super) struct Level {
     pub(super) tasks: Option<u64>,
     pub(super) oom_events: Option<u64>,
     pub(super) oom_kills: Option<u64>,
+    pub(super) cpu: Option<CgroupCpu>,
     max: Option<u64>,
     high: Option<u64>,
     pids: Option<u64>,
@@ -83,7 +84,15 @@ impl Files<'_> {
         let events = self.read("memory.events");
         level.oom_events = flat(events, "oom");
         level.oom_kills = flat(events, "oom_kill");
+        level.cpu = self.cpu_v2();
         level
+    }
+
+    /// Where no quota was ever set no period is counted.
+    fn cpu_v2(&mut self) -> Option<CgroupCpu> {
+        let stat = self.read("cpu.stat");
+        let periods = flat(stat, "nr_periods").filter(|&periods| periods > 0)?;
+        Some(CgroupCpu { periods, throttled_periods: flat(stat, "nr_throttled")? })
     }
 
     fn memory_v2(&mut self) -> Option<CgroupMemory> {

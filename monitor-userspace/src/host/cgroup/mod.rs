@@ -80,6 +80,7 @@ impl Round<'_> {
                 reading.tasks = reading.tasks.or(level.tasks);
                 reading.oom_events = reading.oom_events.or(level.oom_events);
                 reading.oom_kills = reading.oom_kills.or(level.oom_kills);
+                reading.cpu = reading.cpu.or(level.cpu);
                 if version == Version::Two {
                     reading.pressure = pressure::of_cgroup(&dir, &mut self.buffer);
                 }

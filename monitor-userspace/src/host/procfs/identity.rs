@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::scratch::Target;
+use super::sockets::namespace_of;
 use super::{Proc, SMALL_FILE_BYTES, Scratch, cgroup, redact};
 use crate::event::ProcIdentity;
 
@@ -40,6 +41,7 @@ impl Proc {
             unit: placement.unit,
             component: cgroup::component(&trees).map(Box::new),
             is_32bit: self.is_32bit(target),
+            net_namespace: namespace_of(&self.root, target),
         }
     }
 

@@ -1,12 +1,16 @@
 //! The limits of a process, what it has read, and the limits of the whole host. The parsers are
 //! pure; a file that is missing or may not be read tells nothing.
 
+use std::net::SocketAddr;
 use std::path::Path;
+
+use rustc_hash::FxHashMap;
 
 use super::scratch::{Target, read_start};
 use super::stat::{decimal, line_value};
 use super::{Proc, SMALL_FILE_BYTES, Scratch};
 use crate::event::{ProcLimits, SystemLimits};
+use crate::host::sock_diag::{SockDiag, TIME_WAIT, TcpSocket};
 
 /// fs.file-max where nobody has set it on a large host: the most a `long` holds.
 const NO_FILE_MAX: u64 = i64::MAX as u64;
@@ -35,11 +39,20 @@ impl Proc {
         let threads_max = one("sys/kernel/threads-max");
         let inotify_max_user_watches = one("sys/fs/inotify/max_user_watches");
         let inotify_max_user_instances = one("sys/fs/inotify/max_user_instances");
+        let time_wait_max = one("sys/net/ipv4/tcp_max_tw_buckets");
+        let reuse = one("sys/net/ipv4/tcp_tw_reuse");
         let conntrack = one("sys/net/netfilter/nf_conntrack_count");
         let conntrack_max = one("sys/net/netfilter/nf_conntrack_max");
         // Open, unused (0 since Linux 2.6) and most.
         let files = numbers("sys/fs/file-nr");
         let ports = numbers("sys/net/ipv4/ip_local_port_range");
+        let range = ports.first().copied().zip(ports.get(1).copied());
+        let time_wait = time_wait_of(sockstat);
+        // 2 is for connections to the host itself only.
+        let can_fill = reuse != Some(1)
+            && range.zip(time_wait).is_some_and(|((first, last), waiting)| {
+                waiting >= last.saturating_sub(first).saturating_add(1) / 2
+            });
         // `0.12 0.34 0.56 running/all last-pid`
         let mut load = Vec::new();
         let len = read_start(&self.root.join("loadavg"), &mut load, SMALL_FILE_BYTES).unwrap_or(0);
@@ -52,15 +65,30 @@ impl Proc {
             open_files: files.first().copied(),
             inotify_max_user_watches,
             inotify_max_user_instances,
-            local_port_first: ports.first().copied(),
-            local_port_last: ports.get(1).copied(),
-            time_wait: time_wait_of(sockstat),
+            local_port_first: range.map(|(first, _)| first),
+            local_port_last: range.map(|(_, last)| last),
+            time_wait,
+            time_wait_max,
+            time_wait_ports: range.filter(|_| can_fill).and_then(ports_in_time_wait),
             conntrack,
             conntrack_max,
             huge_pages: number(line_value(meminfo, "HugePages_Total:").unwrap_or_default()),
             huge_pages_free: number(line_value(meminfo, "HugePages_Free:").unwrap_or_default()),
         }
     }
+}
+
+/// Ports of this range that are in TIME_WAIT towards the peer with most of them. A hundred thousand
+/// sockets are listed in some 30 ms.
+fn ports_in_time_wait((first, last): (u64, u64)) -> Option<u64> {
+    let mut by_peer: FxHashMap<SocketAddr, u64> = FxHashMap::default();
+    let count = |socket: &TcpSocket| {
+        if (first..=last).contains(&u64::from(socket.local.port())) {
+            *by_peer.entry(socket.peer).or_default() += 1;
+        }
+    };
+    SockDiag::own().and_then(|diag| diag.tcp(&[TIME_WAIT], count)).ok()?;
+    by_peer.into_values().max()
 }
 
 /// The lines of /proc/PID/limits that are used: `Max open files  1024  4096  files`. A file

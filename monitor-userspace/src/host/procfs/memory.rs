@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use nix::sys::stat::makedev;
 use nix::sys::statvfs::statvfs;
 
-use super::Proc;
-use super::scratch::read_whole;
-use super::stat::kib_field;
+use super::scratch::{read_start, read_whole};
+use super::stat::{decimal, kib_field, line_value};
+use super::{Proc, SMALL_FILE_BYTES};
 use crate::event::{HostReading, SysvSegment};
 
 /// Most bytes read of one of these files: tens of thousands of mounts or segments.
@@ -21,6 +21,13 @@ impl Proc {
     /// What /proc/net/sockstat tells of this network namespace.
     pub(super) fn sockstat(&self) -> String {
         self.long_text("net/sockstat")
+    }
+
+    /// CPU time since boot, of all CPUs, in clock ticks: what was not idle, and all of it.
+    pub(super) fn cpu_ticks(&self) -> Option<(u64, u64)> {
+        let mut buffer = Vec::new();
+        let len = read_start(&self.root.join("stat"), &mut buffer, SMALL_FILE_BYTES).ok()?;
+        cpu_ticks_of(&buffer[..len])
     }
 
     /// Free pages that each CPU keeps for itself, in bytes. MemFree leaves them out, and they may be
@@ -87,6 +94,17 @@ pub(super) fn parts_of(meminfo: &[u8]) -> HostReading {
         ])),
         ..HostReading::default()
     }
+}
+
+/// `cpu user nice system idle iowait irq softirq steal guest guest_nice`: guests are part of user and
+/// nice.
+fn cpu_ticks_of(stat: &[u8]) -> Option<(u64, u64)> {
+    let fields = line_value(stat, "cpu ")?.split(u8::is_ascii_whitespace);
+    let ticks: Vec<u64> =
+        fields.filter(|field| !field.is_empty()).take(8).map_while(decimal).collect();
+    let all = ticks.iter().sum::<u64>();
+    let idle = ticks.get(3)?.saturating_add(ticks.get(4).copied().unwrap_or(0));
+    Some((all.saturating_sub(idle), all))
 }
 
 /// The `count:` of every CPU's list (`pageset`) of every zone, in pages.
@@ -196,6 +214,14 @@ mod tests {
                     \x20             count: 2000\n              count:    x\n";
         assert_eq!(cpu_free_pages(text), 2107);
         assert_eq!(cpu_free_pages(""), 0);
+    }
+
+    #[test]
+    fn cpu_time_is_busy_or_idle() {
+        let text = b"cpu  10 1 5 100 20 2 3 4 9 9\ncpu0 1 2 3 4\n";
+        assert_eq!(cpu_ticks_of(text), Some((25, 145)));
+        assert_eq!(cpu_ticks_of(b"cpu  1 2\n"), None);
+        assert_eq!(cpu_ticks_of(b"intr 1\n"), None);
     }
 
     #[test]

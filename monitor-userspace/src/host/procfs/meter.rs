@@ -27,6 +27,7 @@ impl Proc {
                 .ok_or_else(|| ProcError::Parse { path: path.clone(), what: name })
         };
         let sockstat = self.sockstat();
+        let (cpu_busy_ticks, cpu_all_ticks) = self.cpu_ticks().unwrap_or_default();
         Ok(HostReading {
             at_ns,
             mem_total_bytes: value("MemTotal:")?,
@@ -38,6 +39,8 @@ impl Proc {
             tmpfs_bytes: self.tmpfs_bytes(),
             segments: self.segments(),
             limits: self.system_limits(&sockstat, &buffer[..len]),
+            cpu_busy_ticks,
+            cpu_all_ticks,
             pressure: pressure::of_host(&self.root.join("pressure"), &mut Vec::new()),
             ..memory::parts_of(&buffer[..len])
         })

@@ -4,6 +4,7 @@
 
 mod access;
 mod cgroup;
+mod deleted;
 mod identity;
 mod limits;
 mod links;
@@ -109,6 +110,11 @@ impl Proc {
         out.clear();
         numbers_in(&self.root, out)
             .map_err(|source| ProcError::Read { path: self.root.clone(), source })
+    }
+
+    /// The directory of a process.
+    pub(super) fn folder_of(&self, pid: u32) -> PathBuf {
+        self.root.join(pid.to_string())
     }
 
     /// One look at a process; `None` when it is gone. A process whose first thread has ended

@@ -139,7 +139,7 @@ fn read_table(
 }
 
 /// The inode number of the namespace that `ns/net` links to.
-fn namespace_of(root: &Path, target: Target) -> Option<u64> {
+pub(super) fn namespace_of(root: &Path, target: Target) -> Option<u64> {
     let link = std::fs::read_link(target.path(root, &["ns", "net"])).ok()?;
     let link = link.as_os_str().as_encoded_bytes();
     decimal(link.strip_prefix(b"net:[")?.strip_suffix(b"]")?)

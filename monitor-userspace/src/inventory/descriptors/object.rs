@@ -121,6 +121,12 @@ impl Objects {
         self.slots.iter().flatten()
     }
 
+    /// All of them with their ids.
+    pub fn with_ids(&self) -> impl Iterator<Item = (ObjectId, &Object)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(id, slot)| Some((ObjectId::try_from(id).ok()?, slot.as_ref()?)))
+    }
+
     /// An object; ids of live descriptors always have one.
     pub fn get(&self, id: ObjectId) -> Option<&Object> {
         self.slots.get(id as usize)?.as_ref()

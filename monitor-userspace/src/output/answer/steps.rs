@@ -126,6 +126,17 @@ fn by_rule(rule: &str) -> &'static [Known] {
         "mapping_count_limit" | "address_space_limit" => {
             &[("pmap -x PID | sort -n -k2 | tail", "which of its mappings are largest")]
         }
+        "idle_connections" => &[
+            ("ss -tnpoi | grep -A1 pid=PID,", "when each of its connections was last used"),
+            TABLE,
+        ],
+        "listener_backlog" => &[
+            ("ss -tlnp | grep pid=PID,", "its listeners: Recv-Q waits, of at most Send-Q"),
+            ("ps -T -o spid,stat,wchan:24,comm -p PID", "what its threads wait for"),
+        ],
+        "deleted_open_files" => {
+            &[("ls -l /proc/PID/fd | grep deleted", "which of its files were deleted")]
+        }
         "fd_growth" | "fd_limit" | "pipe_growth" | "eventfd_growth" | "timerfd_growth"
         | "memfd_growth" => &[TABLE, STACKS],
         // A rule of the user's own: all that is held is in the snapshots.

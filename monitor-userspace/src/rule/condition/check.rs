@@ -9,7 +9,7 @@ use cel::{
     common::types::CelDouble,
 };
 
-use super::{DIVIDE, Fault, word_end};
+use super::{DIVIDE, Fault, IS_KNOWN, KNOWN, word_end};
 use crate::rule::{
     Subject, Unit, Variable,
     variable::{CUSTOM, nearest},
@@ -84,6 +84,10 @@ impl Checker<'_> {
         if let Some((name, root)) = name_of(it) {
             it.expr = Expr::Ident(self.variable(&name, root)?.to_string());
             return Ok(self.kind_of_last(&it.expr));
+        }
+        if let Some((name, root)) = asked_for(it) {
+            it.expr = Expr::Ident(format!("{IS_KNOWN}{}", self.variable(&name, root)?));
+            return Ok(Kind::Truth);
         }
         match &mut it.expr {
             Expr::Literal(literal) => match number(literal) {
@@ -215,6 +219,19 @@ fn name_of(it: &mut IdedExpr) -> Option<(String, u64)> {
     }
 }
 
+/// The variable of which `known(NAME)` asks.
+fn asked_for(it: &mut IdedExpr) -> Option<(String, u64)> {
+    match &mut it.expr {
+        Expr::Call(call) if call.func_name == KNOWN && call.target.is_none() => {
+            match call.args.as_mut_slice() {
+                [asked] => name_of(asked),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
 fn number(literal: &LiteralValue) -> Option<f64> {
     match literal {
         LiteralValue::Double(number) => Some(*number.inner()),
@@ -273,8 +290,10 @@ fn misfit(name: &str, kinds: &[Kind]) -> String {
         "startsWith" | "endsWith" | "contains" => {
             format!("{name} is asked of a text, with a text: comm.{name}(\"api\")")
         }
+        KNOWN => "known is asked of a variable: known(limit.descriptors)".to_owned(),
         _ => format!(
-            "there is no function {name:?} for {given} (only startsWith, endsWith and contains)"
+            "there is no function {name:?} for {given} (only startsWith, endsWith, contains and \
+             known)"
         ),
     }
 }

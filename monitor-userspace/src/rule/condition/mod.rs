@@ -5,7 +5,8 @@
 //! - Every number is one kind (a double): `descriptors / limit.descriptors` is a share, not 0.
 //! - A division by zero fails, it is not infinite.
 //! - A variable that is not measured makes what needs it *undecided*: `false && unknown` is false,
-//!   `true || unknown` is true, all else is undecided. It is neither true nor an error.
+//!   `true || unknown` is true, all else is undecided. It is neither true nor an error. Whether a
+//!   variable is measured is asked by `known(NAME)`, which is true or false.
 //! - No loops: no macros, maps or messages. So a condition takes no longer than it is long.
 
 mod check;
@@ -15,7 +16,7 @@ use std::{ops::Range, sync::Arc};
 use cel::{
     Context, Env, ExecutionError, IdedExpr, Value as CelValue,
     common::{
-        types::{CelDouble, CelString, DOUBLE_TYPE},
+        types::{CelBool, CelDouble, CelString, DOUBLE_TYPE},
         value::CowVal,
     },
     context::VariableResolver,
@@ -30,6 +31,10 @@ pub(super) const MAX_LENGTH: usize = 4096;
 const MAX_DEPTH: u16 = 48;
 /// The function that a division becomes.
 const DIVIDE: &str = "divide";
+/// The function that asks whether a variable is measured. It becomes a variable of its own: the place
+/// of the one in question after this sign.
+const KNOWN: &str = "known";
+const IS_KNOWN: char = '?';
 
 /// What is wrong with a condition, and where: bytes of its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +140,10 @@ struct Values<F>(F);
 
 impl<'a, F: Fn(usize) -> Value<'a> + Send + Sync> VariableResolver for Values<F> {
     fn resolve<'b>(&'b self, place: &str) -> Option<CowVal<'b, 'b>> {
+        if let Some(asked) = place.strip_prefix(IS_KNOWN) {
+            let is_known = !matches!((self.0)(asked.parse().ok()?), Value::Unknown);
+            return Some(CowVal::owned(CelBool::from(is_known)));
+        }
         match (self.0)(place.parse().ok()?) {
             Value::Unknown => None,
             Value::Number(number) => Some(CowVal::owned(CelDouble::from(number))),

@@ -61,6 +61,25 @@ fn what_is_unknown_leaves_a_condition_undecided_unless_the_rest_decides() {
 }
 
 #[test]
+fn a_condition_may_ask_whether_something_is_known() {
+    let known = [("threads", Value::Number(5.0)), ("comm", Value::Text("api"))];
+    for (text, holds) in [
+        ("known(threads)", Holds::Yes),
+        ("known(comm) && !known(limit.descriptors)", Holds::Yes),
+        ("threads > 9 || known(descriptors) && descriptors > 1", Holds::No),
+        ("known(custom.depth) ? custom.depth > 1 : threads > 1", Holds::Yes),
+        ("known(custom[\"depth\"])", Holds::No),
+        ("known(threads) && descriptors > 1", Holds::Undecided),
+    ] {
+        assert_eq!(says(text, &known), Ok(holds), "{text}");
+    }
+    let message = "known is asked of a variable: known(limit.descriptors)".to_owned();
+    assert_eq!(fault("known(1 + threads)"), ("(".to_owned(), message.clone()));
+    assert_eq!(fault("known(threads, comm)").1, message);
+    assert!(fault("known(descriptor) && true").1.contains("did you mean \"descriptors\""));
+}
+
+#[test]
 fn a_division_by_zero_fails() {
     let known = [("descriptors", Value::Number(5.0)), ("threads", Value::Number(0.0))];
     let failed = Err("division by zero".to_owned());
@@ -102,8 +121,8 @@ fn faults_point_at_the_word_and_suggest_the_nearest() {
         (
             "comm.matches('a')",
             "(",
-            "there is no function \"matches\" for a text and a text (only startsWith, endsWith \
-             and contains)",
+            "there is no function \"matches\" for a text and a text (only startsWith, endsWith, \
+             contains and known)",
         ),
         (
             "has(limit.memory_bytes)",
