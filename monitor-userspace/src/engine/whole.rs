@@ -106,8 +106,8 @@ fn stand(
     Some(Standing { report, grew })
 }
 
-/// How many bytes of the rise of a part are that of components that grow and are within the one at
-/// `outer`, or on the host.
+/// How many bytes of the rise of a part are that of a component within the one at `outer`, or on the
+/// host, whether or not that is a finding yet.
 pub fn rise_within<'a>(
     outer: Option<&str>,
     moved: &Moved,
@@ -116,7 +116,7 @@ pub fn rise_within<'a>(
     let Some(growth) = moved.growth else { return 0.0 };
     let rise = |(path, whole): (&str, &Whole)| {
         let is_inner = outer.is_none_or(|outer| path != outer && is_in(path, outer));
-        if !is_inner || whole.parts().open().is_none() {
+        if !is_inner {
             return 0.0;
         }
         let parts = Part::COMPONENT.into_iter().map(|part| {

@@ -227,9 +227,19 @@ fn tmpfs_that_fills_is_told_of_the_innermost_component() {
         world.member(second, (7, 50), PATH, 20 * MIB);
         world.member(second, (8, 50), &inner, 20 * MIB);
         let held = Held { anon: 20, shmem: 5 + look, ..<_>::default() };
-        world.cgroup(second, &inner, held);
-        world.cgroup(second, PATH, Held { anon: 40, ..held });
-        world.kernel(second, 300 * MIB, 20 * MIB);
+        // The host sees its files, too, and has for longer.
+        if look >= 5 {
+            world.cgroup(second, &inner, held);
+            world.cgroup(second, PATH, Held { anon: 40, ..held });
+        }
+        world.feed(&Input::Host(Box::new(HostReading {
+            at_ns: second * SECOND,
+            mem_total_bytes: 1 << 30,
+            mem_available_bytes: 1 << 29,
+            tmpfs_bytes: (5 + look) * MIB,
+            ..HostReading::default()
+        })));
+        world.feed(&Input::Tick { now_ns: second * SECOND });
     }
     let text = world.said();
     assert_eq!(rules_of(&text), ["cgroup_memory_growth"], "{text}");
