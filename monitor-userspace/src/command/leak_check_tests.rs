@@ -251,6 +251,16 @@ fn tmpfs_that_fills_in_a_component_is_found_in_its_lines() {
 }
 
 #[test]
+fn findings_among_the_lines_are_passed_over() {
+    let mut lines: Vec<String> =
+        (0..300).map(|at| component(at * 5, 30 * MIB, 5 * MIB + at * MIB)).collect();
+    let (findings, view) = read(&lines);
+    let with_limits = view.findings.iter().find(|finding| !finding.limits.is_empty()).unwrap();
+    lines.insert(200, serde_json::to_string(&Line::Finding(with_limits)).unwrap());
+    assert!(read(&lines).0 == findings);
+}
+
+#[test]
 fn of_a_process_that_leaks_the_lines_of_its_component_say_nothing_more() {
     let lines: Vec<String> = (0..300)
         .flat_map(|at| {
