@@ -21,9 +21,9 @@ const BEYOND: f64 = 4.0;
 const ENOUGH: u8 = 2;
 /// Share of the plateau that growth must lie above it.
 const ABOVE: f64 = 0.1;
-/// How much likelier each run that grew alike makes a leak, and how many count. Twice would be hardly better
-/// for leaks and call more of what fills and never has the time to.
-const ALIKE: f64 = 1.5;
+/// How much likelier each run that grew alike makes a leak, and how many count. More would be better for
+/// leaks, but call more of what fills and never has the time to.
+const ALIKE: f64 = 1.25;
 const MOST_ALIKE: u8 = 3;
 /// Rates within this factor are alike.
 const ALIKE_RATES: f64 = 2.0;

@@ -72,6 +72,11 @@ impl Whole {
         std::mem::replace(&mut self.standing, now)
     }
 
+    /// What was told of it has ended: nothing is told again for so long.
+    pub fn rest(&mut self, at_ns: u64, cooldown_ns: u64) {
+        self.parts.gate.rest(at_ns, cooldown_ns);
+    }
+
     /// Says what is told after a change; `before` is what stood until now.
     pub fn tell(
         &mut self,

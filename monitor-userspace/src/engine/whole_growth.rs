@@ -76,6 +76,13 @@ impl Engine {
         }
     }
 
+    fn whole_mut(&mut self, place: Place<'_>) -> Option<&mut Whole> {
+        match place {
+            Some(path) => self.components.whole_mut(path),
+            None => self.kernel.as_deref_mut(),
+        }
+    }
+
     fn tell_whole(
         &mut self,
         place: Place<'_>,
@@ -93,11 +100,11 @@ impl Engine {
         let stands = whole.standing().is_some();
         self.put_whole(place, whole);
         let said = stands.then(|| self.whole_said(place, at_ns, out)).flatten();
-        let tale = match place {
-            Some(path) => self.components.whole_mut(path),
-            None => self.kernel.as_deref_mut(),
-        };
-        let tale = tale.and_then(|whole| whole.tell(change, before, said, at_ns));
+        let tale = self.whole_mut(place).and_then(|whole| whole.tell(change, before, said, at_ns));
+        let cooldown_ns = tale.as_ref().map_or(0, |tale| self.cooldown_ns(tale.told.rule));
+        if let Some(whole) = self.whole_mut(place) {
+            whole.rest(at_ns, cooldown_ns);
+        }
         let finding = tale.and_then(|tale| self.whole_finding(place, at_ns, &tale));
         if let Some(finding) = finding {
             self.publish(finding, out);

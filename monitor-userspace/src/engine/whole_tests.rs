@@ -341,3 +341,26 @@ fn rules_see_the_growth_of_components_and_of_the_host_and_may_be_switched_off() 
     let text = world.said();
     assert_eq!(rules_of(&text), ["fast", "kernel_memory_growth", "slab"], "{text}");
 }
+
+#[test]
+fn kernel_memory_that_grows_again_within_the_cooldown_is_not_told_again() {
+    let is_told_again = |rules: &str| {
+        let mut world = World::new(rules);
+        let slab = |look: u64| match look {
+            0..360 => look,
+            360..1000 => 360,
+            _ => look - 640,
+        };
+        for look in 0..1000 {
+            world.kernel(100 + look * 5, (300 + slab(look)) * MIB, 20 * MIB);
+        }
+        assert!(world.said().contains("RESOLVED kernel_memory_growth"));
+        for look in 1000..1600 {
+            world.kernel(100 + look * 5, (300 + slab(look)) * MIB, 20 * MIB);
+        }
+        world.said().contains("FINDING")
+    };
+    assert!(is_told_again(""));
+    let rule = "[[rule]]\nname = \"kernel_memory_growth\"\ncooldown = \"1d\"\n";
+    assert!(!is_told_again(rule));
+}
