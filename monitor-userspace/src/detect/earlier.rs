@@ -160,18 +160,18 @@ mod tests {
 
     #[test]
     fn runs_that_grew_at_the_same_rate_raise_the_odds_up_to_a_bound() {
-        // How many, and eight times the factor.
+        // How many, and 64 times the factor.
         let grew = |rates: &[f64]| {
             let mut runs = EarlierRuns { grew: rates.len() as u8, ..EarlierRuns::default() };
             for (kept, rate) in runs.rates.iter_mut().zip(rates) {
                 *kept = (rate * MIB) as f32;
             }
             let said = runs.of(&at(50.0, 5), &SPEC);
-            (said.alike, (runs.log_likelihood(said).exp() * 8.0).round())
+            (said.alike, (runs.log_likelihood(said).exp() * 64.0).round())
         };
-        assert_eq!(grew(&[1.0]), (1, 12.0));
-        assert_eq!(grew(&[1.2, 5.0, 0.6]), (2, 18.0));
-        assert_eq!(grew(&[1.0, 0.9, 1.1, 1.0, 1.3]), (5, 27.0));
-        assert_eq!(grew(&[-1.0, 0.0, 0.2]), (0, 8.0));
+        assert_eq!(grew(&[1.0]), (1, 80.0));
+        assert_eq!(grew(&[1.2, 5.0, 0.6]), (2, 100.0));
+        assert_eq!(grew(&[1.0, 0.9, 1.1, 1.0, 1.3]), (5, 125.0));
+        assert_eq!(grew(&[-1.0, 0.0, 0.2]), (0, 64.0));
     }
 }
