@@ -97,18 +97,20 @@ impl Engine {
     pub(super) fn schedule_looks(&mut self, now_ns: u64, pids: &[u32]) {
         let mut waiting = Vec::new();
         for &pid in pids {
-            let Some(process) = self.table.get(pid).filter(|_| self.may_leak_memory(pid)) else {
-                if self.looks.0.get(&pid).is_some_and(|look| look.is_over(now_ns)) {
-                    self.looks.forget(pid);
-                }
+            let Some(process) = self.table.get(pid) else { continue };
+            let is_suspect = self.may_leak_memory(pid);
+            if !is_suspect && !self.looks.0.contains_key(&pid) {
                 continue;
-            };
+            }
             let look = self.looks.0.entry(pid).or_default();
             look.start_ticks = process.id.start_ticks;
+            // A window that is open is looked into to its end, or it would take the place of another.
             if look.is_due(now_ns) {
                 self.requests.ask_access(pid, false);
-            } else if look.window.is_none() && now_ns >= look.next_ns {
+            } else if is_suspect && look.window.is_none() && now_ns >= look.next_ns {
                 waiting.push((look.windows, pid));
+            } else if !is_suspect && look.is_over(now_ns) {
+                self.looks.forget(pid);
             }
         }
         waiting.sort_unstable();

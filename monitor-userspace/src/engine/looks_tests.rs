@@ -66,6 +66,24 @@ fn a_window_in_which_all_was_touched_is_given_up() {
 }
 
 #[test]
+fn a_window_ends_though_its_process_has_stopped_growing() {
+    let mut world = seeded();
+    for round in 0..30_u64 {
+        world.look(5.0 * (round + 1) as f64, 7, 'S', (50 + 5 * round) << 20);
+    }
+    assert!(is_asked(&mut world, 150, true));
+    access(&mut world, 150.0, true, 1000, 0);
+    for round in 30..400_u64 {
+        world.look(5.0 * (round + 1) as f64, 7, 'S', 195 << 20);
+    }
+    assert!(is_asked(&mut world, 2003, false), "others may be waiting");
+    access(&mut world, 2003.0, false, 1000, 100);
+    assert!(is_asked(&mut world, 2004, false));
+    access(&mut world, 2004.0, false, 1000, 100);
+    assert!(!is_asked(&mut world, 2100, true), "it does not grow");
+}
+
+#[test]
 fn of_many_that_grow_those_come_first_that_had_fewest_windows() {
     let mut world = World::all();
     // More than may be open at once.
