@@ -73,6 +73,15 @@ impl Engine {
         }
     }
 
+    /// Tells a finding about what lives on: where it is over, growth has stopped.
+    pub(super) fn publish_living(&mut self, finding: Finding, out: &mut dyn FnMut(Output<'_>)) {
+        let verdict = match finding.state {
+            FindingState::Resolved => FindingVerdict::Stopped,
+            _ => finding.verdict,
+        };
+        self.publish(Finding { verdict, ..finding }, out);
+    }
+
     pub(super) fn publish(&mut self, finding: Finding, out: &mut dyn FnMut(Output<'_>)) {
         self.worst = self.worst.max(Some(finding.severity));
         out(Output::Finding(&finding));

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     detect::Growth,
     event::{CustomValue, TICK_NS},
-    output::{Evidence, Finding, FindingState, FindingVerdict, Output, amount_text, start_time},
+    output::{Evidence, Finding, FindingState, Output, amount_text, start_time},
     rule::{Change, Counters, Gate, Grower, Said, SingleReport, Subject, Told, View, is_bytes},
 };
 
@@ -63,11 +63,8 @@ impl Engine {
         let finding = told.and_then(|told| {
             self.gauge_finding(who, name, &report, told, at_ns, state_of(told.change))
         });
-        if let Some(mut finding) = finding {
-            if finding.state == FindingState::Resolved {
-                finding.verdict = FindingVerdict::Stopped;
-            }
-            self.publish(finding, out);
+        if let Some(finding) = finding {
+            self.publish_living(finding, out);
         }
     }
 

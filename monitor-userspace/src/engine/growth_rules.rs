@@ -35,7 +35,7 @@ impl Engine {
             self.gates.insert(key, gate);
         }
         if let Some(finding) = told.and_then(|told| self.finding(pid, at_ns, report, told)) {
-            self.publish(finding, out);
+            self.publish_living(finding, out);
         }
     }
 

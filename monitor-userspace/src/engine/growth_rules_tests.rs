@@ -72,7 +72,9 @@ fn growth_that_comes_back_within_the_cooldown_is_not_told_again() {
         let (mut world, text) = climbing_threads(rules, 0..120);
         assert!(text.starts_with("FINDING"), "{text}");
         (0..280).for_each(|look| world.look(700 + look * 5, 129));
-        assert!(world.text().contains("RESOLVED thread_growth"));
+        let text = world.text();
+        assert!(text.contains("RESOLVED thread_growth"), "{text}");
+        assert!(text.contains("growth stopped") && !text.contains("ended"), "{text}");
         (0..160).for_each(|look| world.look(2100 + look * 5, 129 + look as u32));
         world.text().contains("FINDING")
     };
