@@ -179,7 +179,7 @@ impl Judge {
         self.past.host(host.clone());
         let members = || members(&self.processes, |_| true);
         let finding = self.wholes.host(host, at_ns, members);
-        self.tell_whole(finding, tell)
+        finding.map_or(Ok(()), |finding| self.publish(finding, tell))
     }
 
     pub(super) fn take_component(&mut self, line: &str, tell: Tell<'_>) -> Result<()> {
@@ -192,17 +192,7 @@ impl Judge {
         let members = || members(&self.processes, is_within);
         let finding = self.wholes.component(given, at_ns, members);
         self.past.look(at_ns);
-        self.tell_whole(finding, tell)
-    }
-
-    fn tell_whole(&mut self, finding: Option<Finding>, tell: Tell<'_>) -> Result<()> {
-        let Some(finding) = finding else { return Ok(()) };
-        self.worst = self.worst.max(Some(finding.severity));
-        tell(&finding)?;
-        if finding.state == FindingState::Resolved {
-            self.past.resolved(finding);
-        }
-        Ok(())
+        finding.map_or(Ok(()), |finding| self.publish(finding, tell))
     }
 }
 

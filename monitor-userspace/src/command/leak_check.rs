@@ -233,11 +233,17 @@ impl Judge {
             if change == Change::Ended {
                 finding.verdict = FindingVerdict::Stopped;
             }
-            self.worst = self.worst.max(Some(finding.severity));
-            tell(&finding)?;
-            if change == Change::Ended {
-                self.past.resolved(finding);
-            }
+            self.publish(finding, tell)?;
+        }
+        Ok(())
+    }
+
+    /// Tells a finding, and keeps it once it is over.
+    pub(super) fn publish(&mut self, finding: Finding, tell: Tell<'_>) -> Result<()> {
+        self.worst = self.worst.max(Some(finding.severity));
+        tell(&finding)?;
+        if finding.state == FindingState::Resolved {
+            self.past.resolved(finding);
         }
         Ok(())
     }

@@ -46,9 +46,9 @@ impl Deleted {
 
 impl Engine {
     /// Asks for the deleted files of the processes that are due.
-    pub(super) fn ask_deleted(&mut self, now_ns: u64) {
+    pub(super) fn ask_deleted(&mut self, now_ns: u64, pids: &[u32]) {
         self.deleted.by_pid.retain(|pid, _| self.table.get(*pid).is_some());
-        for pid in self.table.pids() {
+        for &pid in pids {
             let Some(process) = self.table.get(pid) else { continue };
             let is_named = process.watch == Watch::Named;
             let spread = if is_named { 0 } else { u64::from(pid % SPREAD_ROUNDS) * ROUND_NS };

@@ -197,12 +197,12 @@ impl Engine {
             self.requests.pending.push(Request::Host);
         }
         self.ask_cgroups(is_round);
+        let pids = self.table.pids();
         if is_round {
-            self.ask_sockets(now_ns);
-            self.ask_deleted(now_ns);
+            self.ask_sockets(now_ns, &pids);
+            self.ask_deleted(now_ns, &pids);
         }
         let scan_every = if self.facts.privilege == Privilege::Full { SCAN_NS } else { LOOK_NS };
-        let pids = self.table.pids();
         if now_ns >= self.requests.next_scan_ns {
             self.requests.next_scan_ns = now_ns + scan_every;
             self.requests.pending.push(Request::Scan { known: pids.clone() });

@@ -46,12 +46,12 @@ impl Sockets {
 
 impl Engine {
     /// Asks for the sockets of the namespaces that are due, each by one of its processes.
-    pub(super) fn ask_sockets(&mut self, now_ns: u64) {
+    pub(super) fn ask_sockets(&mut self, now_ns: u64, pids: &[u32]) {
         if now_ns < self.sockets.due_ns {
             return;
         }
         let mut by_namespace = BTreeMap::new();
-        for pid in self.table.pids() {
+        for &pid in pids {
             if let Some(namespace) = self.namespace_of(pid) {
                 by_namespace.entry(namespace).or_insert(pid);
             }

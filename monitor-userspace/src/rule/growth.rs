@@ -4,6 +4,7 @@
 //! may open the finding about memory; its rate is that of touched memory where it grows, else of
 //! mapped. Descriptors grow with whatever kind of them grows: the finding is named after the kind.
 
+use super::news::{Figures, News};
 use super::run::Came;
 use super::runs::Earlier;
 use super::service::Service;
@@ -14,8 +15,6 @@ use crate::{
     event::ProcessId,
 };
 
-/// An open finding is reported again this often at most, unless its figures moved.
-pub(super) const UPDATE_NS: u64 = 60_000_000_000;
 /// A rate that moved by this share is reported before its time.
 const RATE_MOVED: f64 = 0.1;
 /// Share of the growth of the whole that a special signal must show to give the finding its name.
@@ -73,7 +72,7 @@ pub struct Growths {
     seed: u64,
     quanta: Quanta,
     watched: [Watched; Signal::COUNT],
-    open: Vec<Open>,
+    open: Vec<News<Report>>,
     membership: Option<Box<Membership>>,
 }
 
@@ -86,13 +85,6 @@ pub(super) struct Membership {
     /// How much of the past it was told of.
     pub(super) heard: u64,
     earlier: Option<Earlier>,
-}
-
-#[derive(Clone, Debug)]
-struct Open {
-    /// As last reported.
-    report: Report,
-    reported_ns: u64,
 }
 
 impl Growths {
@@ -175,24 +167,20 @@ impl Growths {
 
     /// Compares what a cause shows with what was last said of it.
     fn review(&mut self, cause: Cause, at_ns: u64) -> Option<(Change, Report)> {
-        let known = self.open.iter().position(|open| open.report.cause == cause);
-        match (known, self.report(cause, at_ns)) {
-            (None, None) => None,
-            (None, Some(report)) => {
-                self.open.push(Open { report, reported_ns: at_ns });
-                Some((Change::Opened, report))
-            }
-            (Some(at), None) => Some((Change::Ended, self.open.swap_remove(at).report)),
-            (Some(at), Some(report)) => {
-                let open = &mut self.open[at];
-                let has_moved = moved(&open.report, &report);
-                if !has_moved && at_ns < open.reported_ns + UPDATE_NS {
-                    return None;
-                }
-                *open = Open { report, reported_ns: at_ns };
-                Some((Change::Updated, report))
-            }
+        let is_of = |news: &News<Report>| news.open().is_some_and(|it| it.cause == cause);
+        let known = self.open.iter().position(is_of);
+        let report = self.report(cause, at_ns);
+        let Some(at) = known else {
+            let mut news = News::default();
+            let change = news.hear(report, at_ns)?;
+            self.open.push(news);
+            return Some(change);
+        };
+        let change = self.open[at].hear(report, at_ns);
+        if self.open[at].open().is_none() {
+            self.open.swap_remove(at);
         }
+        change
     }
 
     /// Tells how much of the memory is used; see [`GrowthTracker::set_touched`].
@@ -238,8 +226,8 @@ impl Growths {
     /// Starts anew from the last values; what holds a finding open keeps its series.
     pub fn forget(&mut self) {
         for (signal, watched) in Signal::ALL.into_iter().zip(&mut self.watched) {
-            let is_open = |open: &Open| open.report.cause.signals().contains(&signal);
-            if !self.open.iter().any(is_open) {
+            let mut reports = self.open.iter().filter_map(News::open);
+            if !reports.any(|report| report.cause.signals().contains(&signal)) {
                 watched.forget();
             }
         }
@@ -247,7 +235,7 @@ impl Growths {
 
     /// The findings that are open, in figures.
     pub fn open(&self) -> impl Iterator<Item = Report> {
-        self.open.iter().map(|open| open.report)
+        self.open.iter().filter_map(News::open).copied()
     }
 
     /// The finding about a cause as its series stand, if any of them is growing.
@@ -271,7 +259,7 @@ impl Growths {
         leading.is_likely = growing.iter().flatten().any(|growth| growth.is_likely);
         let sure = growing.iter().flatten().map(|growth| growth.confidence);
         leading.confidence = sure.fold(0.0, f64::max);
-        let known = self.open.iter().find(|open| open.report.cause == cause);
+        let known = self.open().find(|open| open.cause == cause);
         if cause == Cause::Memory && leading.is_likely {
             let age_ns = at_ns.saturating_sub(leading.since_ns);
             let resident = &self.watched[Signal::Touched as usize];
@@ -281,7 +269,7 @@ impl Growths {
                 leading.confidence = leading.confidence.min(AS_BEFORE);
             }
         }
-        let opened_ns = known.map_or(at_ns, |open| open.report.opened_ns);
+        let opened_ns = known.map_or(at_ns, |open| open.opened_ns);
         let place = self.place(cause, rated, &leading);
         let earlier = self.watched[rated as usize].tracker().and_then(GrowthTracker::earlier);
         Some(Report { opened_ns, cause, place, rated, leading, growing, earlier })
@@ -308,9 +296,10 @@ impl Growths {
     }
 }
 
-/// Whether the figures of a finding differ enough to be told at once.
-fn moved(last: &Report, now: &Report) -> bool {
-    has_moved(&last.leading, &now.leading) || now.place != last.place
+impl Figures for Report {
+    fn have_moved(&self, last: &Self) -> bool {
+        has_moved(&last.leading, &self.leading) || self.place != last.place
+    }
 }
 
 /// Whether a growth differs enough from what was told of it.

@@ -1,10 +1,7 @@
 //! The life of what rules say of one subject: a condition begins to hold, has held long enough, and
 //! holds no more.
 
-use super::{Holds, Rules, Unit, Value, View};
-
-/// A finding that is open is told again this often at most.
-const UPDATE_NS: u64 = 60_000_000_000;
+use super::{Holds, Rules, Unit, Value, View, news::UPDATE_NS};
 
 /// A variable of a condition, as it was when the condition was looked at.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use super::Change;
 
 /// An open finding is reported again this often at most, unless its figures moved.
-const UPDATE_NS: u64 = 60_000_000_000;
+pub(super) const UPDATE_NS: u64 = 60_000_000_000;
 
 /// The figures of an open finding.
 pub(super) trait Figures {
