@@ -164,45 +164,68 @@ pub fn growth_finding(
     limits: &[Limit],
 ) -> Finding {
     let leading = &report.leading;
-    let limit_uses = limits.iter().map(Limit::told).collect();
-    let nearest = nearest(leading, limits);
-    let minutes = nearest.as_ref().map_or(f64::INFINITY, |nearest| nearest.passage.middle);
     let born_ns = subject.id.start_ticks * TICK_NS;
     let runs = runs(report, &subject.runs, clock);
     let of_runs = runs.iter().flat_map(|runs| run_evidence(report, runs));
     Finding {
-        ts: clock.at(at_ns),
         id: finding_id(report, subject.id),
         rule: report.place.rule().to_owned(),
-        state,
-        severity: severity(leading, minutes),
-        verdict: verdict(leading),
         pid: Some(subject.id.pid),
         start_time: start_time(clock, subject.id),
         comm: Some(subject.comm.to_owned()),
         component: subject.component.clone(),
         resource: report.place.resource().to_owned(),
-        rate_per_min: Some(leading.rate_per_min),
-        rate_unit: Some(report.rated.unit()),
-        rate_interval: Some(leading.rate_interval),
-        confidence: Some(leading.confidence),
-        e_value_log10: Some(leading.e_value_log10),
-        rival: Some(rival(leading)),
         // The bucket in which the growth began may be older than the process.
         since: clock.at(leading.since_ns.max(born_ns)),
-        forecast: nearest.map(|nearest| nearest.forecast(clock, at_ns)),
         evidence: evidence(report).into_iter().chain(of_runs).collect(),
-        explanations: explanations(leading),
-        limits: limit_uses,
         runs,
-        stacks: Vec::new(),
         recommendation: recommendation(report, subject.id.pid),
+        ..bare_finding(clock, at_ns, leading, (state, report.rated.unit()), limits)
+    }
+}
+
+/// A finding about growth with what the judge says of it, and nothing of whose it is.
+pub(super) fn bare_finding(
+    clock: WallClock,
+    at_ns: u64,
+    growth: &Growth,
+    (state, unit): (FindingState, &'static str),
+    limits: &[Limit],
+) -> Finding {
+    let nearest = nearest(growth, limits);
+    let minutes = nearest.as_ref().map_or(f64::INFINITY, |nearest| nearest.passage.middle);
+    Finding {
+        ts: clock.at(at_ns),
+        id: String::new(),
+        rule: String::new(),
+        state,
+        severity: severity(growth, minutes),
+        verdict: verdict(growth),
+        pid: None,
+        start_time: None,
+        comm: None,
+        component: None,
+        resource: String::new(),
+        rate_per_min: Some(growth.rate_per_min),
+        rate_unit: Some(unit),
+        rate_interval: Some(growth.rate_interval),
+        confidence: Some(growth.confidence),
+        e_value_log10: Some(growth.e_value_log10),
+        rival: Some(rival(growth)),
+        since: clock.at(growth.since_ns),
+        forecast: nearest.map(|nearest| nearest.forecast(clock, at_ns)),
+        evidence: shape_evidence(growth).into(),
+        explanations: explanations(growth),
+        limits: limits.iter().map(Limit::told).collect(),
+        runs: None,
+        stacks: Vec::new(),
+        recommendation: String::new(),
     }
 }
 
 /// The limit that is reached first.
-pub(super) struct Nearest<'a> {
-    pub(super) passage: FirstPassage,
+struct Nearest<'a> {
+    passage: FirstPassage,
     limit: &'a Limit,
 }
 
@@ -212,7 +235,7 @@ pub(super) fn minutes_to_limit(growth: &Growth, limits: &[Limit]) -> Option<f64>
     nearest(growth, limits).map(|nearest| nearest.passage.middle)
 }
 
-pub(super) fn nearest<'a>(growth: &Growth, limits: &'a [Limit]) -> Option<Nearest<'a>> {
+fn nearest<'a>(growth: &Growth, limits: &'a [Limit]) -> Option<Nearest<'a>> {
     let passages = limits.iter().filter_map(|limit| {
         let passage = first_passage(growth, limit.value - limit.held)?;
         Some(Nearest { passage, limit })
@@ -223,7 +246,7 @@ pub(super) fn nearest<'a>(growth: &Growth, limits: &'a [Limit]) -> Option<Neares
 }
 
 impl Nearest<'_> {
-    pub(super) fn forecast(self, clock: WallClock, at_ns: u64) -> Forecast {
+    fn forecast(self, clock: WallClock, at_ns: u64) -> Forecast {
         let after = |minutes: f64| clock.at(at_ns + (minutes * 60e9) as u64);
         let FirstPassage { early, middle, late } = self.passage;
         Forecast {
@@ -237,7 +260,7 @@ impl Nearest<'_> {
 
 /// A suspicion, a leak, and how soon it hurts. What hurts is the limit: growth that will reach one within
 /// a day is no mere suspicion once it is likely a leak.
-pub(super) fn severity(growth: &Growth, minutes: f64) -> Severity {
+fn severity(growth: &Growth, minutes: f64) -> Severity {
     match growth.is_leak {
         false if growth.is_likely && minutes <= HIGH_MINUTES => Severity::Medium,
         false => Severity::Low,
@@ -273,7 +296,7 @@ fn told(growth: &Growth, hypothesis: Hypothesis, probability: f64) -> f64 {
     (probability * now / weighed.max(f64::EPSILON)).clamp(0.0, 1.0)
 }
 
-pub(super) fn rival(growth: &Growth) -> Rival {
+fn rival(growth: &Growth) -> Rival {
     let (hypothesis, probability) = growth.beliefs.rival();
     Rival {
         hypothesis: hypothesis.name(),
@@ -283,7 +306,7 @@ pub(super) fn rival(growth: &Growth) -> Rival {
 }
 
 /// What was weighed, the likeliest first.
-pub(super) fn explanations(growth: &Growth) -> Vec<Believed> {
+fn explanations(growth: &Growth) -> Vec<Believed> {
     let believed = |(hypothesis, probability): (Hypothesis, f32)| Believed {
         hypothesis: hypothesis.name(),
         is_leak: hypothesis.is_leak(),
@@ -336,7 +359,7 @@ fn evidence(report: &Report) -> Vec<Evidence> {
 }
 
 /// What the floors of any series say.
-pub(super) fn shape_evidence(leading: &Growth) -> [Evidence; 2] {
+fn shape_evidence(leading: &Growth) -> [Evidence; 2] {
     let shape = Evidence {
         name: "rho".into(),
         value: leading.rho,

@@ -2,11 +2,11 @@
 
 use super::{
     Engine,
-    findings::{finding_hash, state_of},
+    findings::{bare_finding, finding_hash, state_of},
     growth_rules::{figures, under},
     rule_finding::component_of,
     rules::Who,
-    whole_finding::{NOBODY, bare_finding},
+    whole_finding::NOBODY,
 };
 use crate::{
     detect::Growth,

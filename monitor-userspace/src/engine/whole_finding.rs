@@ -2,15 +2,12 @@
 
 use super::{
     Limit,
-    findings::{explanations, finding_hash, nearest, rival, severity, shape_evidence, verdict},
+    findings::{bare_finding, finding_hash},
     whole::Tale,
 };
 use crate::{
-    detect::Growth,
     event::ProcessId,
-    output::{
-        Evidence, Finding, FindingState, FindingVerdict, WallClock, amount_text, byte_text, grows,
-    },
+    output::{Evidence, Finding, FindingVerdict, WallClock, amount_text, byte_text, grows},
     rule::{Change, Grew, Grower, Part, PartsReport},
 };
 
@@ -26,45 +23,6 @@ pub struct Owner<'a> {
     pub component: Option<&'a str>,
     /// What tells it from others: the path of its cgroup.
     pub path: &'a str,
-}
-
-/// A finding about growth with what the judge says of it, and nothing of whose it is.
-pub(super) fn bare_finding(
-    clock: WallClock,
-    at_ns: u64,
-    growth: &Growth,
-    (state, unit): (FindingState, &'static str),
-    limits: &[Limit],
-) -> Finding {
-    let nearest = nearest(growth, limits);
-    let minutes = nearest.as_ref().map_or(f64::INFINITY, |nearest| nearest.passage.middle);
-    Finding {
-        ts: clock.at(at_ns),
-        id: String::new(),
-        rule: String::new(),
-        state,
-        severity: severity(growth, minutes),
-        verdict: verdict(growth),
-        pid: None,
-        start_time: None,
-        comm: None,
-        component: None,
-        resource: String::new(),
-        rate_per_min: Some(growth.rate_per_min),
-        rate_unit: Some(unit),
-        rate_interval: Some(growth.rate_interval),
-        confidence: Some(growth.confidence),
-        e_value_log10: Some(growth.e_value_log10),
-        rival: Some(rival(growth)),
-        since: clock.at(growth.since_ns),
-        forecast: nearest.map(|nearest| nearest.forecast(clock, at_ns)),
-        evidence: shape_evidence(growth).into(),
-        explanations: explanations(growth),
-        limits: limits.iter().map(Limit::told).collect(),
-        runs: None,
-        stacks: Vec::new(),
-        recommendation: String::new(),
-    }
 }
 
 /// The finding about such memory.
