@@ -9,6 +9,7 @@ pub mod kernel;
 mod own;
 mod pressure;
 pub mod procfs;
+pub mod sock_diag;
 mod terminal;
 
 pub use self::btf::{Btf, BtfError, kernel_offsets};
