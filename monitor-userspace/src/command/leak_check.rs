@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::{Refusal, exported::Past};
+use super::{Refusal, exported::Past, given_objects::GivenObjects};
 use crate::{
     agent::Outcome,
     detect::LookAtPages,
@@ -68,6 +68,7 @@ struct Given {
     mappings: Option<u32>,
     limits: Option<ProcLimits>,
     access: Option<GivenAccess>,
+    objects: Option<Vec<GivenObjects>>,
     r#final: bool,
 }
 
@@ -91,6 +92,8 @@ struct Known {
     growths: Growths,
     /// When the last look at its accessed pages was that the judge was told of.
     looked_at: Option<jiff::Timestamp>,
+    /// The same of its objects.
+    objects_at: Option<jiff::Timestamp>,
     comm: String,
     component: Option<String>,
     last: Snapshot,
@@ -182,6 +185,7 @@ impl Judge {
         let known = self.processes.entry(id).or_insert_with(|| Known {
             growths: Growths::new(id, QUANTA),
             looked_at: None,
+            objects_at: None,
             comm: comm.clone(),
             component: None,
             last: Snapshot::default(),
@@ -195,6 +199,8 @@ impl Judge {
             return self.end(id, at_ns, tell);
         }
         known.look(given.access.as_ref());
+        let objects = given.objects.as_deref().unwrap_or_default();
+        known.objects_at = GivenObjects::tell(objects, known.objects_at, &mut known.growths);
         for (change, report) in
             known.growths.observe(&Sample { at_ns, load, values: values(given) })
         {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod exported;
+mod given_objects;
 mod leak_check;
 mod leak_rules;
 mod replay;

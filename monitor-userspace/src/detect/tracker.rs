@@ -13,6 +13,7 @@ use super::hypothesis::Beliefs;
 use super::judge::{Decision, LEAK, Missing, SUSPECT, borne_out, matters, probability};
 use super::life::{Ceiling, End, Episode, minutes};
 use super::model::Model;
+use super::objects::{LookAtObjects, UseBounds};
 use super::shape::{ShapeEvidence, may_be_growing};
 use super::stats::log_add;
 use super::touched::{LookAtPages, Touched};
@@ -26,7 +27,7 @@ const LEAST_COUNT: f64 = 2.0;
 const COARSER: usize = 2;
 /// Share of a growth that must lie above all that came before it, to be new.
 const NEW_RECORD: f64 = 0.3;
-/// What was touched is forgotten when nobody has looked for so long.
+/// What looks found is forgotten when nobody has looked for so long.
 const LOOKS_LAST_NS: u64 = 1_800_000_000_000;
 
 /// One series under watch. At most 8 KiB at full depth, most of it after a day or more.
@@ -45,10 +46,20 @@ pub struct GrowthTracker {
     touched: Option<Box<Touched>>,
     /// The longest growth that is weighed.
     weighed: Weighed,
-    /// ln of how much likelier a leak is by what is touched of it.
+    /// ln of how much likelier a leak is by what is touched of it, or by what becomes of the objects.
     second_tier: f32,
+    /// What looks at the objects that are counted found last.
+    objects: Option<Box<Objects>>,
     state: State,
     ceiling: Ceiling,
+}
+
+/// What is known of the objects that are counted.
+#[derive(Clone, Copy, Debug)]
+struct Objects {
+    at_ns: u64,
+    look: LookAtObjects,
+    bounds: UseBounds,
 }
 
 /// Growth as the coarsest level that weighs it sees it.
@@ -83,6 +94,7 @@ impl GrowthTracker {
             touched: None,
             weighed: Weighed { level: 0, added: 0.0, since_ns: 0, is_new: true },
             second_tier: 0.0,
+            objects: None,
             state: State::Quiet,
             ceiling: Ceiling::NONE,
         }
@@ -170,16 +182,47 @@ impl GrowthTracker {
     pub fn set_touched(&mut self, look: &LookAtPages) {
         let now_ns = self.now_ns();
         self.touched.get_or_insert_with(|| Box::new(Touched::new())).add(now_ns, look);
-        self.weigh_touched();
+        self.weigh_looks();
+    }
+
+    /// Tells what a look at the objects that are counted found: whether they are used, and how long
+    /// they live. `bounds` is what use says of their kind.
+    pub fn set_objects(&mut self, look: &LookAtObjects, bounds: UseBounds) {
+        let objects = Objects { at_ns: self.now_ns(), look: *look, bounds };
+        self.objects = Some(Box::new(objects));
+        self.weigh_looks();
+    }
+
+    /// What the last look at the objects found.
+    pub fn objects(&self) -> Option<LookAtObjects> {
+        self.objects.as_ref().map(|it| it.look)
+    }
+
+    /// How much was added and since when, as far as growth is weighed.
+    pub fn weighed(&self) -> Option<(f64, u64)> {
+        let Weighed { added, since_ns, .. } = self.weighed;
+        self.is_weighing().then_some((added.into(), since_ns))
     }
 
     /// What the looks so far say of the growth that is weighed.
-    fn weigh_touched(&mut self) {
+    fn weigh_looks(&mut self) {
         let Weighed { added, since_ns, is_new, .. } = self.weighed;
-        let said = self.touched.as_ref().map(|it| it.log_likelihood(added.into(), since_ns));
+        let touched = self.touched.as_ref().map(|it| it.log_likelihood(added.into(), since_ns));
+        let objects = self.objects.as_ref().map(|it| it.look.log_likelihood(it.bounds));
         // What was given back or stopped growing by itself before was no leak, though unread.
         let most = if is_new { f64::INFINITY } else { 0.0 };
-        self.second_tier = said.unwrap_or(0.0).min(most) as f32;
+        self.second_tier = (touched.unwrap_or(0.0) + objects.unwrap_or(0.0)).min(most) as f32;
+    }
+
+    /// Forgets looks that are long ago.
+    fn forget_looks(&mut self) {
+        let long_ago_ns = self.now_ns().saturating_sub(LOOKS_LAST_NS);
+        let had = self.touched.is_some() || self.objects.is_some();
+        self.touched.take_if(|it| it.at_ns() < long_ago_ns);
+        self.objects.take_if(|it| it.at_ns < long_ago_ns);
+        if had {
+            self.weigh_looks();
+        }
     }
 
     /// Keeps the growth that the coarsest level weighs.
@@ -192,7 +235,7 @@ impl GrowthTracker {
             let added = (shape.last - shape.first) as f32;
             let is_new = shape.new_record >= NEW_RECORD;
             self.weighed = Weighed { level: level as u8, added, since_ns: shape.since_ns, is_new };
-            self.weigh_touched();
+            self.weigh_looks();
         }
     }
 
@@ -246,6 +289,7 @@ impl GrowthTracker {
             + self.standing.capacity() * size_of::<Option<Decision>>()
             + if matches!(self.state, State::Open(_)) { size_of::<Episode>() } else { 0 }
             + self.touched.as_ref().map_or(0, |it| it.memory_bytes())
+            + if self.objects.is_some() { size_of::<Objects>() } else { 0 }
     }
 
     fn coarser(&self, level: usize) -> impl Iterator<Item = LevelView<'_>> {
@@ -265,11 +309,7 @@ impl GrowthTracker {
                 transition = next.or(transition);
             }
         }
-        let now_ns = self.now_ns();
-        if self.touched.as_ref().is_some_and(|it| now_ns > it.at_ns() + LOOKS_LAST_NS) {
-            self.touched = None;
-            self.weigh_touched();
-        }
+        self.forget_looks();
         Observation::Judged { closed, verdict: self.verdict(), transition }
     }
 

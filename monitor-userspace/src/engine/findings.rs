@@ -1,6 +1,9 @@
 //! Growth of what processes hold, as findings.
 
-use super::{Engine, Limit, REMEMBERED_FINDINGS, growth_rules::under, rules::Who};
+use super::{
+    Engine, Limit, REMEMBERED_FINDINGS, growth_rules::under, object_evidence::object_evidence,
+    rules::Who,
+};
 use crate::{
     detect::{FirstPassage, Growth, Hypothesis, first_passage},
     event::{ProcessId, TICK_NS},
@@ -44,6 +47,7 @@ impl Engine {
     /// Ends the findings of a process that ended.
     pub(super) fn end_growths(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
         self.looks.forget(pid);
+        self.object_looks.forget(pid);
         let told: Vec<_> = self.told_growths(pid).collect();
         for (report, told) in told {
             let told = Told { change: Change::Ended, ..told };
@@ -298,7 +302,12 @@ fn evidence(report: &Report) -> Vec<Evidence> {
         says: if share < 0.1 { "leak" } else { "use" },
         text: format!("{:.0} % of what was added was used within a minute", share * 100.0),
     });
-    rates.chain([shape, e_value]).chain(touched).chain(added).collect()
+    rates
+        .chain([shape, e_value])
+        .chain(touched)
+        .chain(added)
+        .chain(object_evidence(report))
+        .collect()
 }
 
 /// What the floors of any series say.

@@ -10,8 +10,11 @@ mod findings;
 mod gauges;
 mod growth_rules;
 mod host;
+mod individuals;
 mod limits;
 mod looks;
+mod object_evidence;
+mod object_looks;
 mod readings;
 mod report;
 mod requests;
@@ -90,6 +93,7 @@ pub struct Engine {
     gates: FxHashMap<(u32, Cause), Gate>,
     book: rules::RuleBook,
     looks: looks::Looks,
+    object_looks: object_looks::ObjectLooks,
     dead: FxHashMap<u32, Dead>,
     requests: requests::Schedule,
     counts: Counts,
@@ -151,6 +155,7 @@ impl Engine {
             gates: FxHashMap::default(),
             book: rules::RuleBook::new(rules),
             looks: looks::Looks::default(),
+            object_looks: object_looks::ObjectLooks::default(),
             dead: FxHashMap::default(),
             requests: requests::Schedule::new(facts.started_ns),
             counts: Counts::default(),
@@ -202,6 +207,7 @@ impl Engine {
             }
             Input::Custom(reading) => self.on_custom(reading, out),
             Input::Access(reading) => self.on_access(reading),
+            Input::Objects(reading) => self.on_objects(reading),
             Input::Cgroup(reading) => self.on_cgroup(reading),
             Input::SelfReading(reading) => self.own = Some(*reading),
             Input::CommandExit(exit) => self.command_status = Some(exit.status),

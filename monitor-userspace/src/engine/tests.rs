@@ -15,6 +15,8 @@ mod coarse_tests;
 mod component_tests;
 #[path = "looks_tests.rs"]
 mod looks_tests;
+#[path = "object_looks_tests.rs"]
+mod object_looks_tests;
 #[path = "view_tests.rs"]
 mod view_tests;
 

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CgroupReading, CustomReading, DescriptorKind, Event, Family, MappingClass, Placement,
-    Pressures, ProcLimits, SocketFacts, SystemLimits,
+    CgroupReading, CustomReading, DescriptorKind, Event, Family, MappingClass, ObjectReading,
+    Placement, Pressures, ProcLimits, SocketFacts, SystemLimits,
 };
 
 /// Nanoseconds in a clock tick of /proc (`USER_HZ` is 100 on every Linux that runs here).
@@ -48,6 +48,8 @@ pub enum Input {
     Host(Box<HostReading>),
     /// One look at what of a process's memory was accessed.
     Access(AccessReading),
+    /// One look at whether objects of a process are used.
+    Objects(Box<ObjectReading>),
     /// One look at the cgroups of a component.
     Cgroup(Box<CgroupReading>),
     /// One look at the agent itself.

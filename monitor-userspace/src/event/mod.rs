@@ -6,6 +6,7 @@ mod custom;
 mod decode;
 mod input;
 mod limit;
+mod objects;
 mod recording;
 
 pub use cgroup::{CgroupMemory, CgroupReading, MemoryLimit, Placement, TaskLimit, TreePath};
@@ -21,6 +22,7 @@ pub use input::{
 pub use limit::{Pressure, Pressures, ProcLimits, Stall, SystemLimits};
 pub use monitor_common::Family;
 pub use monitor_common::record::{EventKind, FileKind, OpenSet, SocketFacts};
+pub use objects::{ObjectKind, ObjectReading, ObjectUse, UseTrace};
 pub use recording::{RECORDING_MAGIC, RecordingError, RecordingReader, RecordingWriter};
 use serde::{Deserialize, Serialize};
 

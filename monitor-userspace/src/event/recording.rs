@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{DecodeError, Input, decode};
 
 /// First bytes of a recording. The number changes with any payload.
-pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 5\n";
+pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 6\n";
 
 /// No honest frame is larger: a process of 65,530 mappings takes 2 MiB.
 const MAX_FRAME_BYTES: u32 = 64 << 20;
@@ -33,6 +33,7 @@ const TABLE: u8 = 11;
 const CUSTOM: u8 = 14;
 const CGROUP: u8 = 12;
 const ACCESS: u8 = 13;
+const OBJECTS: u8 = 15;
 
 /// Why a recording cannot be read on.
 #[derive(Debug, Error)]
@@ -96,6 +97,7 @@ impl<W: Write> RecordingWriter<W> {
             Input::Table(reading) => self.encode(TABLE, reading),
             Input::Host(reading) => self.encode(HOST, reading),
             Input::Access(reading) => self.encode(ACCESS, reading),
+            Input::Objects(reading) => self.encode(OBJECTS, reading),
             Input::Cgroup(reading) => self.encode(CGROUP, reading),
             Input::SelfReading(reading) => self.encode(SELF, reading),
             Input::Custom(reading) => self.encode(CUSTOM, reading),
@@ -184,6 +186,7 @@ fn parse(kind: u8, payload: &[u8], offset: u64) -> Result<Input, RecordingError>
         TABLE => Input::Table(typed(payload, offset)?),
         HOST => Input::Host(typed(payload, offset)?),
         ACCESS => Input::Access(typed(payload, offset)?),
+        OBJECTS => Input::Objects(typed(payload, offset)?),
         CGROUP => Input::Cgroup(typed(payload, offset)?),
         SELF => Input::SelfReading(typed(payload, offset)?),
         CUSTOM => Input::Custom(typed(payload, offset)?),

@@ -10,6 +10,7 @@ mod links;
 mod maps;
 mod memory;
 mod meter;
+mod objects;
 #[cfg(test)]
 mod oracle;
 mod redact;
