@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use super::mail::{Mail, Post};
 use crate::{
     engine::Request,
-    event::{Input, ProcReading, ProcessId, ReadDescriptor, Reconcile, TableReading},
+    event::{Input, ObjectKind, ProcReading, ProcessId, ReadDescriptor, Reconcile, TableReading},
     host::{Cgroups, Proc, Scratch, SelfMeter, Want, clock},
     kernel::TablePass,
 };
@@ -90,6 +90,7 @@ impl Reader {
             &Request::Access { pid, begin } => self.access(pid, begin),
             &Request::Sockets { pid, wants_idle } => self.sockets(pid, wants_idle),
             Request::Deleted { pid } => self.deleted(*pid),
+            Request::Objects { pid, kind, ids } => self.objects(*pid, *kind, ids),
             Request::Host => self.host(),
             Request::Cgroups { places } => {
                 let readings = self.cgroups.read(places).into_iter().map(Box::new);
@@ -125,6 +126,13 @@ impl Reader {
     fn access(&mut self, pid: u32, begin: bool) {
         match self.proc.read_access(pid, begin, &mut self.scratch) {
             Ok(reading) => self.batch.extend(reading.map(Input::Access)),
+            Err(error) => tracing::debug!("{error}"),
+        }
+    }
+
+    fn objects(&mut self, pid: u32, kind: ObjectKind, ids: &[u64]) {
+        match self.proc.read_objects(pid, kind, ids, &mut self.scratch) {
+            Ok(reading) => self.batch.extend(reading.map(|it| Input::Objects(Box::new(it)))),
             Err(error) => tracing::debug!("{error}"),
         }
     }

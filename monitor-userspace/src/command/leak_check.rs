@@ -12,7 +12,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use super::{Refusal, exported::Past, exported_wholes::Wholes};
+use super::{Refusal, exported::Past, exported_wholes::Wholes, given_objects::GivenObjects};
 use crate::{
     agent::Outcome,
     detect::LookAtPages,
@@ -76,6 +76,7 @@ struct Given {
     mappings: Option<u32>,
     limits: Option<ProcLimits>,
     access: Option<GivenAccess>,
+    objects: Option<Vec<GivenObjects>>,
     r#final: bool,
 }
 
@@ -105,6 +106,8 @@ pub(super) struct Known {
     pub(super) growths: Growths,
     /// When the last look at its accessed pages was that the judge was told of.
     looked_at: Option<jiff::Timestamp>,
+    /// The same of its objects.
+    objects_at: Option<jiff::Timestamp>,
     pub(super) comm: String,
     pub(super) component: Option<String>,
     last: Snapshot,
@@ -224,6 +227,8 @@ impl Judge {
             return self.end(id, at_ns, tell);
         }
         known.look(given.access.as_ref());
+        let objects = given.objects.as_deref().unwrap_or_default();
+        known.objects_at = GivenObjects::tell(objects, known.objects_at, &mut known.growths);
         self.services.tell(&mut known.growths);
         let changes = known.growths.observe(&Sample { at_ns, load, values: values(given) });
         for (change, report) in changes {
@@ -311,6 +316,7 @@ impl Known {
         Self {
             growths,
             looked_at: None,
+            objects_at: None,
             comm: given.comm.clone().unwrap_or_default(),
             component: None,
             last: Snapshot::default(),

@@ -295,3 +295,35 @@ fn page_tables_that_climb_are_found_in_the_lines_of_the_host() {
     assert_eq!(last["forecast"]["limit"], "memory of the host", "{last}");
     assert_eq!(view.findings.len(), 1);
 }
+
+/// Sockets that come one every ten seconds, with so many of ten idle.
+fn sockets_of_which(idle: Option<u32>) -> Vec<serde_json::Value> {
+    let lines: Vec<String> = (0..36_u64)
+        .map(|at| {
+            let line = line(at * 5, "sockets", 5 + at * 2);
+            let ts = jiff::Timestamp::from_second(1_768_645_800 + at as i64 / 3 * 15).unwrap();
+            idle.map_or(line.clone(), |idle| {
+                let objects = format!(
+                    r#","objects":[{{"kind":"sockets","at":"{ts}","told":10,"idle":{idle},"watched_seconds":90,"born":30,"died":0,"grown":30,"lasting":1,"beyond":30}}]}}"#
+                );
+                line.replace('}', &objects)
+            })
+        })
+        .collect();
+    judged(&lines)
+}
+
+#[test]
+fn what_looks_at_objects_found_decides_as_it_does_live() {
+    let confidence = |findings: &[serde_json::Value]| {
+        findings.last().and_then(|it| it["confidence"].as_f64()).unwrap_or(0.0)
+    };
+    let bare = confidence(&sockets_of_which(None));
+    let (idle, used) = (sockets_of_which(Some(10)), sockets_of_which(Some(3)));
+    assert!(confidence(&idle) > bare && bare > confidence(&used), "{bare} {idle:?} {used:?}");
+    let is_named = |name: &str| {
+        let evidence = idle.last().unwrap()["evidence"].as_array().unwrap();
+        evidence.iter().any(|it| it["name"] == name)
+    };
+    assert!(is_named("idle_objects") && is_named("lifetimes"));
+}

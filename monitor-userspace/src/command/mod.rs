@@ -4,6 +4,7 @@ mod answer;
 mod ended;
 mod exported;
 mod exported_wholes;
+mod given_objects;
 mod leak_check;
 mod leak_rules;
 mod replay;

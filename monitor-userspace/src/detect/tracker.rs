@@ -14,10 +14,12 @@ use super::hypothesis::Beliefs;
 use super::judge::{Decision, LEAK, LIKELY, Missing, SUSPECT, borne_out, matters, probability};
 use super::life::{Ceiling, End, Episode, minutes};
 use super::model::Model;
+use super::objects::{LookAtObjects, UseBounds};
 use super::rate::Rate;
+use super::second_tier::{LookedInto, SecondTier};
 use super::shape::{Floors, ShapeEvidence, is_rising, may_be_growing};
 use super::stats::log_add;
-use super::touched::{LookAtPages, Touched};
+use super::touched::LookAtPages;
 use super::{Growth, Observation, Phase, Transition, Verdict};
 
 /// Passes in a row, at the same level, before a finding opens.
@@ -28,8 +30,6 @@ const LEAST_COUNT: f64 = 2.0;
 const COARSER: usize = 2;
 /// Share of a growth that must lie above all that came before it, to be new.
 const NEW_RECORD: f64 = 0.3;
-/// What was touched is forgotten when nobody has looked for so long.
-const LOOKS_LAST_NS: u64 = 1_800_000_000_000;
 
 /// One series under watch. At most 8 KiB at full depth, most of it after a day or more.
 #[derive(Clone, Debug)]
@@ -43,12 +43,10 @@ pub struct GrowthTracker {
     standing: Vec<Option<Decision>>,
     /// Passes in a row of each level, as a suspicion, as a likely leak and as a leak.
     streaks: [[u8; 3]; LEVELS],
-    /// What of the memory is used, while growth is weighed and that was looked at.
-    touched: Option<Box<Touched>>,
     /// The longest growth that is weighed.
     weighed: Weighed,
-    /// ln of how much likelier a leak is by what is touched of it.
-    second_tier: f32,
+    /// What looks found, while growth is weighed.
+    looks: SecondTier,
     /// Earlier runs of the same service, and what they say of the longest growth that is weighed.
     earlier: Option<Box<EarlierRuns>>,
     precedent: Precedent,
@@ -92,9 +90,8 @@ impl GrowthTracker {
             gate_log: 0.0,
             standing: Vec::new(),
             streaks: [[0; 3]; LEVELS],
-            touched: None,
             weighed: Weighed::NOTHING,
-            second_tier: 0.0,
+            looks: SecondTier::NONE,
             earlier: None,
             precedent: Precedent { place: Place::Open, alike: 0 },
             state: State::Quiet,
@@ -188,9 +185,26 @@ impl GrowthTracker {
 
     /// Tells what a look at accessed pages found: whether what was added is used.
     pub fn set_touched(&mut self, look: &LookAtPages) {
-        let now_ns = self.now_ns();
-        self.touched.get_or_insert_with(|| Box::new(Touched::new())).add(now_ns, look);
-        self.weigh_touched();
+        self.looks.add_pages(self.now_ns(), look);
+        self.weigh_looks();
+    }
+
+    /// Tells what a look at the objects that are counted found: whether they are used, and how long
+    /// they live. `bounds` is what use says of their kind.
+    pub fn set_objects(&mut self, look: &LookAtObjects, bounds: UseBounds) {
+        self.looks.set_objects(self.now_ns(), *look, bounds);
+        self.weigh_looks();
+    }
+
+    /// What the last look at the objects found.
+    pub fn objects(&self) -> Option<LookAtObjects> {
+        self.looks.objects()
+    }
+
+    /// How much was added and since when, as far as growth is weighed.
+    pub fn weighed(&self) -> Option<(f64, u64)> {
+        let Weighed { added, since_ns, .. } = self.weighed;
+        self.is_weighing().then_some((added.into(), since_ns))
     }
 
     /// Tells of earlier runs of the same service.
@@ -213,13 +227,10 @@ impl GrowthTracker {
         self.precedent = said.unwrap_or_default();
     }
 
-    /// What the looks so far say of the growth that is weighed.
-    fn weigh_touched(&mut self) {
+    /// Asks the looks so far about the growth that is weighed.
+    fn weigh_looks(&mut self) {
         let Weighed { added, since_ns, is_new, .. } = self.weighed;
-        let said = self.touched.as_ref().map(|it| it.log_likelihood(added.into(), since_ns));
-        // What was given back or stopped growing by itself before was no leak, though unread.
-        let most = if is_new { f64::INFINITY } else { 0.0 };
-        self.second_tier = said.unwrap_or(0.0).min(most) as f32;
+        self.looks.weigh(&LookedInto { added: added.into(), since_ns, is_new });
     }
 
     /// Keeps the growth that the coarsest level weighs.
@@ -234,7 +245,7 @@ impl GrowthTracker {
             let rate_per_min = (shape.trend.slope / minutes(shape.bucket_ns)) as f32;
             let (level, last, since_ns) = (level as u8, shape.last as f32, shape.since_ns);
             self.weighed = Weighed { level, added, last, rate_per_min, since_ns, is_new };
-            self.weigh_touched();
+            self.weigh_looks();
             self.ask_earlier();
         }
     }
@@ -296,7 +307,7 @@ impl GrowthTracker {
             + self.evidence.capacity() * size_of::<Conformal>()
             + self.standing.capacity() * size_of::<Option<Decision>>()
             + if matches!(self.state, State::Open(_)) { size_of::<Episode>() } else { 0 }
-            + self.touched.as_ref().map_or(0, |it| it.memory_bytes())
+            + self.looks.heap_bytes()
             + self.earlier.as_ref().map_or(0, |_| size_of::<EarlierRuns>())
     }
 
@@ -317,11 +328,8 @@ impl GrowthTracker {
                 transition = next.or(transition);
             }
         }
-        let now_ns = self.now_ns();
-        if self.touched.as_ref().is_some_and(|it| now_ns > it.at_ns() + LOOKS_LAST_NS) {
-            self.touched = None;
-            self.weigh_touched();
-        }
+        self.looks.forget_old(self.now_ns());
+        self.weigh_looks();
         Observation::Judged { closed, verdict: self.verdict(), transition }
     }
 
@@ -403,7 +411,8 @@ impl GrowthTracker {
         let coarser = (level + 1..=level + COARSER)
             .filter_map(|level| self.standing.get(level).copied().flatten());
         let earlier = self.earlier.as_ref().map_or(0.0, |it| it.log_likelihood(self.precedent));
-        let beside_shape = f64::from(self.second_tier + self.series.spec().prior) + earlier;
+        let beside_shape =
+            self.looks.log_likelihood() + f64::from(self.series.spec().prior) + earlier;
         borne_out(own, coarser).map(|log_odds| probability(log_odds + beside_shape))
     }
 
@@ -466,12 +475,8 @@ impl GrowthTracker {
             rho: shape.rho,
             effect_sds: shape.effect_sds,
             residual_sd: shape.trend.residual_sd,
-            touched_share: self.touched.as_ref().map(|it| it.share()),
-            added_share: self
-                .touched
-                .as_ref()
-                .and_then(|it| it.share_of_added(self.weighed.since_ns))
-                .map(|(share, _)| share),
+            touched_share: self.looks.touched_share(),
+            added_share: self.looks.added_share(self.weighed.since_ns),
             confidence: beliefs.leak(),
             is_likely: false,
             is_leak: false,

@@ -3,6 +3,7 @@
 use super::{
     Engine, Limit, OtherRuns, REMEMBERED_FINDINGS,
     growth_rules::under,
+    object_evidence::object_evidence,
     rules::Who,
     runs::{run_evidence, runs},
 };
@@ -57,6 +58,7 @@ impl Engine {
     /// Ends the findings of a process that ended.
     pub(super) fn end_growths(&mut self, pid: u32, at_ns: u64, out: &mut dyn FnMut(Output<'_>)) {
         self.looks.forget(pid);
+        self.object_looks.forget(pid);
         let told: Vec<_> = self.told_growths(pid).collect();
         let mut ids = [const { None }; Cause::ALL.len()];
         for (report, told) in told {
@@ -355,7 +357,12 @@ fn evidence(report: &Report) -> Vec<Evidence> {
         says: if share < 0.1 { "leak" } else { "use" },
         text: format!("{:.0} % of what was added was used within a minute", share * 100.0),
     });
-    rates.chain([shape, e_value]).chain(touched).chain(added).collect()
+    rates
+        .chain([shape, e_value])
+        .chain(touched)
+        .chain(added)
+        .chain(object_evidence(report))
+        .collect()
 }
 
 /// What the floors of any series say.

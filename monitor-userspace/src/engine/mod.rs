@@ -11,8 +11,11 @@ mod findings;
 mod gauges;
 mod growth_rules;
 mod host;
+mod individuals;
 mod limits;
 mod looks;
+mod object_evidence;
+mod object_looks;
 mod readings;
 mod report;
 mod requests;
@@ -103,6 +106,7 @@ pub struct Engine {
     looks: looks::Looks,
     sockets: sockets::Sockets,
     deleted: deleted::Deleted,
+    object_looks: object_looks::ObjectLooks,
     dead: FxHashMap<u32, Dead>,
     requests: requests::Schedule,
     counts: Counts,
@@ -171,6 +175,7 @@ impl Engine {
             looks: looks::Looks::default(),
             sockets: sockets::Sockets::default(),
             deleted: deleted::Deleted::default(),
+            object_looks: object_looks::ObjectLooks::default(),
             dead: FxHashMap::default(),
             requests: requests::Schedule::new(facts.started_ns),
             counts: Counts::default(),
@@ -227,6 +232,7 @@ impl Engine {
             Input::Access(reading) => self.on_access(reading),
             Input::Sockets(reading) => self.on_sockets(reading),
             Input::Deleted(reading) => self.on_deleted(reading),
+            Input::Objects(reading) => self.on_objects(reading),
             Input::Cgroup(reading) => self.on_cgroup(reading),
             Input::SelfReading(reading) => self.own = Some(*reading),
             Input::CommandExit(exit) => self.command_status = Some(exit.status),

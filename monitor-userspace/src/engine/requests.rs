@@ -8,7 +8,7 @@ use super::{
     checks::{Known, Pace, Step},
 };
 use crate::{
-    event::{Placement, Privilege},
+    event::{ObjectKind, Placement, Privilege},
     inventory::{Process, Watch},
 };
 
@@ -76,6 +76,15 @@ pub enum Request {
     Deleted {
         /// Whose.
         pid: u32,
+    },
+    /// Look whether objects of a process are used.
+    Objects {
+        /// Whose.
+        pid: u32,
+        /// What they are.
+        kind: ObjectKind,
+        /// Which, ascending; of those that the reader lists itself none is named.
+        ids: Vec<u64>,
     },
     /// Look at the host and at the agent itself.
     Host,
@@ -208,6 +217,9 @@ impl Engine {
             self.requests.pending.push(Request::Scan { known: pids.clone() });
         }
         self.schedule_looks(now_ns, &pids);
+        if is_round {
+            self.schedule_object_looks(now_ns, &pids);
+        }
         let mut checks = 0;
         for pid in pids {
             self.schedule_look(pid, now_ns);

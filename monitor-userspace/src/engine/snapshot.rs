@@ -2,9 +2,13 @@
 
 use super::{Engine, looks::Found};
 use crate::{
+    detect::LookAtObjects,
     event::{DescriptorKind, MappingClass, Privilege, ProcReading},
     inventory::{DescriptorCounts, Process, TCP_STATES, Work},
-    output::{AccessLine, AccuracyLine, Connections, LoadLine, Snapshot, Source, start_time},
+    output::{
+        AccessLine, AccuracyLine, Connections, LoadLine, ObjectsLine, Snapshot, Source, start_time,
+    },
+    rule::{Grower, Signal},
 };
 
 impl Engine {
@@ -82,6 +86,7 @@ impl Engine {
             cpu_percent: process.cpu_percent,
             load: reading.map(|reading| load_line(process, reading)),
             access: self.looks.found(pid).map(|found| self.access_line(found)),
+            objects: self.objects_lines(pid),
             limits: reading.and_then(|reading| reading.limits),
             accuracy: self.accuracy_of(process),
             sampled_at: reading.map(|reading| self.clock.at(reading.at_ns)),
@@ -93,6 +98,23 @@ impl Engine {
         let Found { at_ns, opened_ns, held_bytes, touched_bytes } = found;
         let window_seconds = (at_ns.saturating_sub(opened_ns) + 500_000_000) / 1_000_000_000;
         AccessLine { at: self.clock.at(at_ns), window_seconds, held_bytes, touched_bytes }
+    }
+
+    fn objects_lines(&self, pid: u32) -> Option<Vec<ObjectsLine>> {
+        let line = |(signal, at_ns, look): (Signal, u64, LookAtObjects)| ObjectsLine {
+            kind: Grower::Signal(signal).name().into_owned(),
+            at: self.clock.at(at_ns),
+            told: look.told,
+            idle: look.idle,
+            watched_seconds: look.watched_ns / 1_000_000_000,
+            born: look.born,
+            died: look.died,
+            grown: look.grown,
+            lasting: look.survival.lasting,
+            beyond: look.survival.beyond,
+        };
+        let lines: Vec<ObjectsLine> = self.object_looks.found(pid).map(line).collect();
+        (!lines.is_empty()).then_some(lines)
     }
 
     /// The last check against /proc. A smallest mapping size, or no events at all, leaves nothing

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CgroupReading, CustomReading, DeletedReading, DescriptorKind, Event, Family, MappingClass,
-    Placement, Pressures, ProcLimits, SocketFacts, SocketsReading, SystemLimits,
+    ObjectReading, Placement, Pressures, ProcLimits, SocketFacts, SocketsReading, SystemLimits,
 };
 
 /// Nanoseconds in a clock tick of /proc (`USER_HZ` is 100 on every Linux that runs here).
@@ -52,6 +52,8 @@ pub enum Input {
     Sockets(Box<SocketsReading>),
     /// One look at the deleted files that a process has open.
     Deleted(Box<DeletedReading>),
+    /// One look at whether objects of a process are used.
+    Objects(Box<ObjectReading>),
     /// One look at the cgroups of a component.
     Cgroup(Box<CgroupReading>),
     /// One look at the agent itself.

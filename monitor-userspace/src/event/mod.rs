@@ -7,6 +7,7 @@ mod decode;
 mod deleted;
 mod input;
 mod limit;
+mod objects;
 mod recording;
 mod sockets;
 
@@ -26,6 +27,7 @@ pub use input::{
 pub use limit::{Pressure, Pressures, ProcLimits, Stall, SystemLimits};
 pub use monitor_common::Family;
 pub use monitor_common::record::{EventKind, FileKind, OpenSet, SocketFacts};
+pub use objects::{ObjectKind, ObjectReading, ObjectUse, UseTrace};
 pub use recording::{RECORDING_MAGIC, RecordingError, RecordingReader, RecordingWriter};
 use serde::{Deserialize, Serialize};
 pub use sockets::{IDLE_SECONDS, Listener, SocketsReading};

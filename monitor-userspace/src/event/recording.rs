@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::{DecodeError, Input, decode};
 
 /// First bytes of a recording. The number changes with any payload.
-pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 6\n";
+pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 7\n";
 
 /// No honest frame is larger: a process of 65,530 mappings takes 2 MiB.
 const MAX_FRAME_BYTES: u32 = 64 << 20;
@@ -35,6 +35,7 @@ const CGROUP: u8 = 12;
 const ACCESS: u8 = 13;
 const SOCKETS: u8 = 15;
 const DELETED: u8 = 16;
+const OBJECTS: u8 = 17;
 
 /// Why a recording cannot be read on.
 #[derive(Debug, Error)]
@@ -100,6 +101,7 @@ impl<W: Write> RecordingWriter<W> {
             Input::Access(reading) => self.encode(ACCESS, reading),
             Input::Sockets(reading) => self.encode(SOCKETS, reading),
             Input::Deleted(reading) => self.encode(DELETED, reading),
+            Input::Objects(reading) => self.encode(OBJECTS, reading),
             Input::Cgroup(reading) => self.encode(CGROUP, reading),
             Input::SelfReading(reading) => self.encode(SELF, reading),
             Input::Custom(reading) => self.encode(CUSTOM, reading),
@@ -190,6 +192,7 @@ fn parse(kind: u8, payload: &[u8], offset: u64) -> Result<Input, RecordingError>
         ACCESS => Input::Access(typed(payload, offset)?),
         SOCKETS => Input::Sockets(typed(payload, offset)?),
         DELETED => Input::Deleted(typed(payload, offset)?),
+        OBJECTS => Input::Objects(typed(payload, offset)?),
         CGROUP => Input::Cgroup(typed(payload, offset)?),
         SELF => Input::SelfReading(typed(payload, offset)?),
         CUSTOM => Input::Custom(typed(payload, offset)?),

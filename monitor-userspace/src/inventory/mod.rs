@@ -16,8 +16,8 @@ mod timers;
 mod window;
 
 pub use descriptors::{
-    DescriptorCounts, FdOp, GroupCounts, Maker, Object, Objects, TCP_STATES, Table, TableAccuracy,
-    Tables, fd_ops,
+    DescriptorCounts, FdOp, GroupCounts, Held, Maker, Object, Objects, TCP_STATES, Table,
+    TableAccuracy, Tables, fd_ops,
 };
 pub use load::{Load, Work};
 pub use mappings::{Mapping, Mappings, Origin, Totals};

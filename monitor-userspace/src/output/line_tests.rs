@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{
     super::{
         AccessLine, AccuracyLine, Believed, Connections, Direction, EarlierRun, Evidence,
-        FindingState, FindingVerdict, Forecast, LimitUse, LoadLine, Rival, RunState, Runs,
-        Severity, Timestamp, View, answer,
+        FindingState, FindingVerdict, Forecast, LimitUse, LoadLine, ObjectsLine, Rival, RunState,
+        Runs, Severity, Timestamp, View, answer,
         event::tests::{any, of},
     },
     *,
@@ -115,6 +115,18 @@ fn snapshot() -> Snapshot {
             held_bytes: 2,
             touched_bytes: 1,
         }),
+        objects: Some(vec![ObjectsLine {
+            kind: "sockets".into(),
+            at: Timestamp(0),
+            told: 9,
+            idle: 8,
+            watched_seconds: 60,
+            born: 7,
+            died: 1,
+            grown: 6.0,
+            lasting: 0.5,
+            beyond: 4,
+        }]),
         limits: Some(ProcLimits { open_files: Some(1024), ..ProcLimits::default() }),
         ..Snapshot::default()
     }

@@ -9,6 +9,7 @@ mod finding;
 mod held;
 mod host;
 mod line;
+mod objects;
 mod rule_error;
 mod time;
 mod view;
@@ -25,6 +26,7 @@ pub use held::{AcceptQueue, DeletedFiles};
 pub use host::{HostSnapshot, MemoryParts, UnownedMemory};
 pub(crate) use line::Line;
 pub use line::schema;
+pub use objects::ObjectsLine;
 pub use rule_error::RuleError;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -232,6 +234,9 @@ pub struct Snapshot {
     /// What looks at accessed pages found last; `null` while nobody looks: only memory that grows
     /// is looked at.
     pub access: Option<AccessLine>,
+    /// What looks at counted objects found last, kind by kind; `null` while nobody looks: only what
+    /// grows is looked at.
+    pub objects: Option<Vec<ObjectsLine>>,
     /// Its own limits.
     pub limits: Option<ProcLimits>,
     /// How right the mapping figures are.

@@ -21,7 +21,7 @@ pub enum Grower {
 
 impl Grower {
     /// Its name in `growth.NAME.…`: that of what is counted.
-    pub(super) fn name(&self) -> Cow<'static, str> {
+    pub fn name(&self) -> Cow<'static, str> {
         match self {
             Self::Signal(signal) => series(*signal).into(),
             Self::Gauge(name) => format!("{CUSTOM}.{name}").into(),

@@ -11,7 +11,9 @@ use super::service::Service;
 use super::signal::{Cause, Quanta, Signal, Values};
 use super::watched::Watched;
 use crate::{
-    detect::{EarlierRuns, Growth, GrowthTracker, LookAtPages, Observation, Precedent},
+    detect::{
+        EarlierRuns, Growth, GrowthTracker, LookAtObjects, LookAtPages, Observation, Precedent,
+    },
     event::ProcessId,
 };
 
@@ -60,6 +62,8 @@ pub struct Report {
     pub rated: Signal,
     /// The growth that gives the rate.
     pub leading: Growth,
+    /// What looks at the objects it is named after found, where there were any.
+    pub objects: Option<LookAtObjects>,
     /// Every signal of the cause that grows.
     pub growing: [Option<Growth>; Signal::COUNT],
     /// What earlier runs of the service say of what gives the rate.
@@ -194,6 +198,27 @@ impl Growths {
         }
     }
 
+    /// Tells whether the objects that a signal counts are used, and how long they live. All descriptors
+    /// are judged by those that make up most of their growth.
+    pub fn set_objects(&mut self, signal: Signal, look: &LookAtObjects) {
+        let Some(bounds) = signal.use_bounds() else { return };
+        let added = |it: &Self, signal| it.weighed(signal).map_or(0.0, |(added, _)| added);
+        if signal.is_descriptor()
+            && added(self, signal) >= PLACE_SHARE * added(self, Signal::Descriptors)
+            && let Some(all) = self.watched[Signal::Descriptors as usize].tracker_mut()
+        {
+            all.set_objects(look, bounds);
+        }
+        if let Some(tracker) = self.watched[signal as usize].tracker_mut() {
+            tracker.set_objects(look, bounds);
+        }
+    }
+
+    /// How much of it was added and since when, where growth is weighed.
+    pub fn weighed(&self, signal: Signal) -> Option<(f64, u64)> {
+        self.watched[signal as usize].tracker()?.weighed()
+    }
+
     /// Whether memory grows and it would help to know what of it is used.
     pub fn is_weighing_memory(&self) -> bool {
         self.any_of_memory(GrowthTracker::is_weighing)
@@ -272,7 +297,9 @@ impl Growths {
         let opened_ns = known.map_or(at_ns, |open| open.opened_ns);
         let place = self.place(cause, rated, &leading);
         let earlier = self.watched[rated as usize].tracker().and_then(GrowthTracker::earlier);
-        Some(Report { opened_ns, cause, place, rated, leading, growing, earlier })
+        let looked = |signal: Signal| self.watched[signal as usize].tracker()?.objects();
+        let objects = looked(place).or_else(|| looked(rated));
+        Some(Report { opened_ns, cause, place, rated, leading, objects, growing, earlier })
     }
 
     /// The first signal, the most special ones first, that rose about as much as what is rated.

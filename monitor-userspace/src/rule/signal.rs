@@ -1,6 +1,6 @@
 //! What is watched of a process, one number each.
 
-use crate::series::SeriesSpec;
+use crate::{detect::UseBounds, series::SeriesSpec};
 
 /// The least growth in bytes that is worth a word.
 pub(super) const MIN_EFFECT_BYTES: f64 = 1_048_576.0;
@@ -220,6 +220,35 @@ impl Signal {
             Self::Segments | Self::Timers | Self::EpollWatches | Self::InotifyWatches => 2.0,
             _ => 1.0,
         }
+    }
+
+    /// What use says of the objects it counts; `None` where these are not looked at. A file may be read
+    /// at an offset or be mapped, which moves nothing that can be seen; and a thread or a child that works
+    /// may work for nothing.
+    pub(super) const fn use_bounds(self) -> Option<UseBounds> {
+        match self {
+            Self::Sockets | Self::Eventfds | Self::Timerfds => {
+                Some(UseBounds { idle: 20.0, used: 8.0 })
+            }
+            Self::Files => Some(UseBounds { idle: 2.0, used: 8.0 }),
+            Self::Threads | Self::Children => Some(UseBounds { idle: 20.0, used: 3.0 }),
+            // Whether they are used cannot be seen; whether they are given back can.
+            Self::Pipes | Self::Memfds => Some(UseBounds { idle: 1.0, used: 1.0 }),
+            _ => None,
+        }
+    }
+
+    /// Whether it counts descriptors of one kind.
+    pub(super) const fn is_descriptor(self) -> bool {
+        matches!(
+            self,
+            Self::Files
+                | Self::Pipes
+                | Self::Eventfds
+                | Self::Sockets
+                | Self::Timerfds
+                | Self::Memfds
+        )
     }
 
     /// Its series. `quanta` are the steps in which mapped and resident memory move, in bytes.

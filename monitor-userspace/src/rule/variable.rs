@@ -264,8 +264,8 @@ mod tests {
         let line = serde_json::to_value(&snapshot).unwrap();
         // Who and when, not how much.
         let others = ["ts", "start_time", "ppid", "cmdline", "pod", "source", "accuracy", "limits"];
-        // Of what is accessed the growth rules make use.
-        let others = others.iter().chain(&["sampled_at", "final", "access"]);
+        // Of what is accessed and of the use of objects the growth rules make use.
+        let others = others.iter().chain(&["sampled_at", "final", "access", "objects"]);
         for (name, value) in line.as_object().unwrap() {
             if others.clone().any(|other| other == name) {
                 continue;

@@ -103,7 +103,7 @@ fn measure(processes: u32, seconds: u64, rules: Rules) -> Result<Cost> {
 }
 
 const fn is_reading(input: &Input) -> bool {
-    matches!(input, Input::Proc(_) | Input::Access(_))
+    matches!(input, Input::Proc(_) | Input::Access(_) | Input::Objects(_))
 }
 
 const fn is_of_host(input: &Input) -> bool {

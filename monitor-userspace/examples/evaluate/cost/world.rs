@@ -97,11 +97,13 @@ impl World {
     /// What the agent would read.
     pub fn answer(&self, request: &Request, at_ns: u64) -> Vec<Input> {
         match request {
+            // What these programs hold does not grow in number.
             Request::Watch { .. }
             | Request::Unwatch { .. }
             | Request::Ended { .. }
             | Request::Sockets { .. }
-            | Request::Deleted { .. } => Vec::new(),
+            | Request::Deleted { .. }
+            | Request::Objects { .. } => Vec::new(),
             Request::Scan { known } => {
                 let is_new = |it: &&Program| known.binary_search(&it.pid).is_err();
                 let new = self.programs.iter().filter(is_new);

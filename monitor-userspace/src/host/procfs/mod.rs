@@ -11,6 +11,7 @@ mod links;
 mod maps;
 mod memory;
 mod meter;
+mod objects;
 #[cfg(test)]
 mod oracle;
 mod redact;

@@ -8,6 +8,7 @@
 
 mod counts;
 mod log;
+mod members;
 #[cfg(test)]
 mod naming_tests;
 mod object;
@@ -19,6 +20,7 @@ mod tables;
 mod tests;
 
 pub use counts::{DescriptorCounts, GroupCounts, TCP_STATES};
+pub use members::Held;
 use object::ObjectId;
 pub use object::{Object, Objects};
 pub use op::{FdOp, fd_ops};

@@ -140,6 +140,10 @@ fn decided_by(finding: &Finding) -> Vec<String> {
             "whether what was added is ever used again: its pages have not been looked at yet";
         all.push(text.to_owned());
     }
+    let is_counted = finding.rate_unit == Some("items");
+    if is_counted && !finding.evidence.iter().any(|it| it.name == "idle_objects") {
+        all.push("whether what was added is used: that has not been seen".to_owned());
+    }
     if finding.forecast.is_none() {
         all.push("when it hurts: no limit on its way is in sight".to_owned());
     }
