@@ -39,7 +39,10 @@ pub fn hear(findings: impl BufRead) -> Result<Heard> {
         heard.is_suspected = true;
         let confidence = finding["confidence"].as_f64().unwrap_or(0.0);
         heard.suspicion = heard.suspicion.max(confidence);
+        let id = finding["id"].as_str().unwrap_or_default().to_owned();
         if finding["severity"] == "low" {
+            // What was called and is now but a suspicion is called no longer.
+            open.entry(id).and_modify(|is_open| *is_open = false);
             continue;
         }
         let rule = finding["rule"].as_str().unwrap_or_default().to_owned();
@@ -47,7 +50,6 @@ pub fn hear(findings: impl BufRead) -> Result<Heard> {
             heard.ever.push(rule);
         }
         heard.called_at = heard.called_at.or_else(|| finding["ts"].as_str()?.parse().ok());
-        let id = finding["id"].as_str().unwrap_or_default().to_owned();
         if first.get_or_insert_with(|| id.clone()) == &id {
             heard.rate = finding["rate_per_min"].as_f64();
             let edge = |at: usize| finding["rate_interval"][at].as_f64();
@@ -83,8 +85,11 @@ mod tests {
         let stopped = open.clone() + &line("resolved", "medium", "stopped", "a");
         let heard = hear(stopped.as_bytes()).unwrap();
         assert!(!heard.at_end && heard.ever == ["heap_growth"]);
-        let ended = open + &line("resolved", "medium", "leak", "a");
+        let ended = open.clone() + &line("resolved", "medium", "leak", "a");
         assert!(hear(ended.as_bytes()).unwrap().at_end);
+        let doubted = open + &line("updated", "low", "possible_fill", "a");
+        let heard = hear(doubted.as_bytes()).unwrap();
+        assert!(!heard.at_end && heard.findings == 1, "a suspicion again");
     }
 
     #[test]

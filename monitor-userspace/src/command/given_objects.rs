@@ -21,6 +21,8 @@ pub(super) struct GivenObjects {
     grown: f64,
     lasting: f64,
     beyond: u32,
+    files: u32,
+    repeated: u32,
 }
 
 impl GivenObjects {
@@ -48,6 +50,8 @@ impl GivenObjects {
             died: self.died,
             grown: self.grown,
             survival: Survival { lasting: self.lasting, beyond: self.beyond },
+            files: self.files,
+            repeated: self.repeated,
         }
     }
 }

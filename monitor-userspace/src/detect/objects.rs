@@ -25,6 +25,10 @@ pub struct LookAtObjects {
     pub grown: f64,
     /// How long they live.
     pub survival: Survival,
+    /// Plain files among those that are watched.
+    pub files: u32,
+    /// What of these is open more than once.
+    pub repeated: u32,
 }
 
 /// How much use can say of objects of a kind: the largest likelihood ratios.
@@ -53,6 +57,11 @@ const AGREEING: f64 = 3.0;
 const DYING: f64 = 8.0;
 /// Share of the growth that births times what lasts of them must make up.
 const AGREES: f64 = 0.5;
+/// Files of which at least this share is open more than once: a leak opens the same one again and again.
+const REPEATED: (f64, f64) = (0.5, 3.0);
+/// Files of which so few are: whoever keeps each of its files open once, as databases do, has a cache of
+/// them.
+const DISTINCT: (f64, f64) = (0.1, 4.0);
 /// Together they say no more than this, for and against.
 const MOST_FOR: f64 = 40.0;
 const MOST_AGAINST: f64 = 16.0;
@@ -65,8 +74,22 @@ impl LookAtObjects {
 
     /// What to add to ln of the odds of a leak.
     pub(super) fn log_likelihood(&self, bounds: UseBounds) -> f64 {
-        let both = self.by_use(bounds).ln() + self.lives_likelihood().ln();
-        both.clamp(-MOST_AGAINST.ln(), MOST_FOR.ln())
+        let all = self.by_use(bounds) * self.lives_likelihood() * self.repeats_likelihood();
+        all.ln().clamp(-MOST_AGAINST.ln(), MOST_FOR.ln())
+    }
+
+    /// Share of the files that are open more than once; `None` where there are too few.
+    pub fn repeated_share(&self) -> Option<f64> {
+        (self.files >= LEAST).then(|| f64::from(self.repeated) / f64::from(self.files))
+    }
+
+    /// How much likelier a leak is by which files are open.
+    pub fn repeats_likelihood(&self) -> f64 {
+        match self.repeated_share() {
+            Some(share) if share >= REPEATED.0 => REPEATED.1,
+            Some(share) if share <= DISTINCT.0 => 1.0 / DISTINCT.1,
+            _ => 1.0,
+        }
     }
 
     fn by_use(&self, bounds: UseBounds) -> f64 {
@@ -147,6 +170,16 @@ mod tests {
     }
 
     #[test]
+    fn the_same_file_again_and_again_speaks_for_a_leak_and_each_file_once_against() {
+        let of = |files, repeated| {
+            let look = LookAtObjects { files, repeated, ..LookAtObjects::default() };
+            look.log_likelihood(FULL).exp()
+        };
+        assert!((of(20, 20) - 3.0).abs() < 1e-9 && (of(20, 2) - 0.25).abs() < 1e-9);
+        assert!((of(20, 8) - 1.0).abs() < 1e-9 && (of(7, 7) - 1.0).abs() < 1e-9, "too few");
+    }
+
+    #[test]
     fn where_all_die_in_the_end_growth_is_a_rush() {
         assert!((lives(1000, 100, 300.0, 0.02, 3) - 0.125).abs() < 1e-9);
         // A leak of one in a hundred would look like this.
@@ -163,6 +196,7 @@ mod tests {
             died: 75,
             grown: 25.0,
             survival: Survival { lasting: 0.25, beyond: 25 },
+            ..LookAtObjects::default()
         };
         assert!((look.log_likelihood(FULL).exp() - MOST_FOR).abs() < 1e-6);
     }

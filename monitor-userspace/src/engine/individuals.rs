@@ -30,6 +30,8 @@ pub(super) struct Member {
     pub(super) id: u64,
     /// When it was made, as far as that is known.
     pub(super) born_ns: Option<u64>,
+    /// The file that it opens, where that is known.
+    pub(super) file: Option<u64>,
 }
 
 /// What a count of all objects gave.
@@ -48,6 +50,7 @@ pub(super) struct Census {
 #[derive(Clone, Copy, Debug)]
 struct Individual {
     id: u64,
+    file: Option<u64>,
     born_ns: u64,
     /// When something was first seen of its use.
     seen_ns: Option<u64>,
@@ -145,6 +148,7 @@ impl Individuals {
             self.lives.enter(at_ns.saturating_sub(born_ns));
             let individual = Individual {
                 id: member.id,
+                file: member.file,
                 born_ns,
                 seen_ns: None,
                 last: UseTrace::Unknown,
@@ -176,7 +180,10 @@ impl Individuals {
         let told = || self.watched.values().filter_map(|it| it.is_idle(at_ns));
         let ages = self.watched.values().map(|it| at_ns.saturating_sub(it.born_ns));
         let first = self.first.as_ref();
+        let (files, repeated) = self.files();
         LookAtObjects {
+            files,
+            repeated,
             told: told().count() as u32,
             idle: told().filter(|is_idle| *is_idle).count() as u32,
             watched_ns: self.last_ns.saturating_sub(first.map_or(self.last_ns, |it| it.at_ns)),
@@ -185,6 +192,14 @@ impl Individuals {
             grown: self.count as f64 - first.map_or(self.count, |it| it.count) as f64,
             survival: self.lives.survival(ages),
         }
+    }
+
+    /// How many open a file that is known, and how many of these open one that another opens too.
+    fn files(&self) -> (u32, u32) {
+        let mut files: Vec<u64> = self.watched.values().filter_map(|it| it.file).collect();
+        files.sort_unstable();
+        let repeated = files.chunk_by(|a, b| a == b).map(<[u64]>::len).filter(|len| *len > 1);
+        (files.len() as u32, repeated.sum::<usize>() as u32)
     }
 }
 

@@ -8,6 +8,7 @@ fn made(members: &[(u64, u64)], at: u64) -> Census {
         key: (id, born * SECOND),
         id,
         born_ns: Some(born * SECOND),
+        file: None,
     };
     Census {
         at_ns: at * SECOND,
@@ -19,7 +20,10 @@ fn made(members: &[(u64, u64)], at: u64) -> Census {
 
 /// Objects that were listed, from a key on.
 fn listed(ids: &[u64], from: u64, at: u64) -> Census {
-    let members = ids.iter().map(|&id| Member { key: (id, 0), id, born_ns: None }).collect();
+    let members = ids
+        .iter()
+        .map(|&id| Member { key: (id, 0), id, born_ns: None, file: Some(id / 10) })
+        .collect();
     Census { at_ns: at * SECOND, members, count: ids.len() as u64, from: (from, 0) }
 }
 
@@ -103,4 +107,12 @@ fn no_more_than_so_many_are_watched_and_the_newest_take_the_place_of_the_oldest(
     let ids = it.ids();
     assert_eq!((ids.len(), ids.last()), (MOST, Some(&999)));
     assert_eq!(it.look(1000 * SECOND).died, 0);
+}
+
+#[test]
+fn files_that_are_open_more_than_once_are_counted() {
+    let mut it = Individuals::default();
+    it.count(listed(&[11, 12, 21, 31, 32, 33], 0, 0), 0, 6);
+    let look = it.look(SECOND);
+    assert_eq!((look.files, look.repeated), (6, 5));
 }

@@ -35,13 +35,26 @@ pub(super) fn object_evidence(report: &Report) -> impl Iterator<Item = Evidence>
                 look.survival.lasting * 100.0
             )
         };
-        let ratio = look.lives_likelihood();
-        let says = match ratio {
-            _ if ratio > 1.0 => "leak",
-            _ if ratio < 1.0 => "use",
-            _ => "nothing",
-        };
+        let says = spoken(look.lives_likelihood());
         Evidence { name: "lifetimes".into(), value: look.survival.lasting, says, text }
     });
-    idle.into_iter().chain(lives)
+    let repeated = look.and_then(|look| {
+        let share = look.repeated_share()?;
+        let says = spoken(look.repeats_likelihood());
+        let text = format!(
+            "of the {} newest open files {} are open more than once",
+            look.files, look.repeated
+        );
+        Some(Evidence { name: "repeated_files".into(), value: share, says, text })
+    });
+    idle.into_iter().chain(lives).chain(repeated)
+}
+
+/// What a likelihood ratio for a leak speaks for.
+fn spoken(ratio: f64) -> &'static str {
+    match ratio {
+        _ if ratio > 1.0 => "leak",
+        _ if ratio < 1.0 => "use",
+        _ => "nothing",
+    }
 }

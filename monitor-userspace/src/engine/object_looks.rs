@@ -139,6 +139,7 @@ impl Engine {
             key: (process.id.pid.into(), process.id.start_ticks),
             id: process.id.pid.into(),
             born_ns: Some(process.id.start_ticks * crate::event::TICK_NS),
+            file: None,
         };
         children.filter(|it| it.id.start_ticks > 0).map(child).collect()
     }
@@ -182,14 +183,16 @@ impl Engine {
 fn member(held: Held<'_>) -> Member {
     let Held { fd, place, object } = held;
     let id = if object.kind == DescriptorKind::Socket { object.inode } else { fd.into() };
-    Member { key: (place.into(), object.born_ns), id, born_ns: Some(object.born_ns) }
+    Member { key: (place.into(), object.born_ns), id, born_ns: Some(object.born_ns), file: None }
 }
 
 /// What the reader listed, as a count.
 fn listed(reading: &ObjectReading) -> Census {
     let is_cut = reading.objects.len() >= MOST;
     let first = reading.objects.first().map_or(0, |object| object.id);
-    let member = |id| Member { key: (id, 0), id, born_ns: None };
+    let is_file = reading.kind == ObjectKind::Files;
+    let inode = |id: u64| Some(id & 0xffff_ffff).filter(|inode| is_file && *inode != 0);
+    let member = |id| Member { key: (id, 0), id, born_ns: None, file: inode(id) };
     Census {
         at_ns: reading.at_ns,
         members: reading.objects.iter().map(|object| member(object.id)).collect(),

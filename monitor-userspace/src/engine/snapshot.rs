@@ -112,6 +112,8 @@ impl Engine {
             grown: look.grown,
             lasting: look.survival.lasting,
             beyond: look.survival.beyond,
+            files: look.files,
+            repeated: look.repeated,
         };
         let lines: Vec<ObjectsLine> = self.object_looks.found(pid).map(line).collect();
         (!lines.is_empty()).then_some(lines)

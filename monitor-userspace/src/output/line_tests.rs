@@ -126,6 +126,8 @@ fn snapshot() -> Snapshot {
             grown: 6.0,
             lasting: 0.5,
             beyond: 4,
+            files: 0,
+            repeated: 0,
         }]),
         limits: Some(ProcLimits { open_files: Some(1024), ..ProcLimits::default() }),
         ..Snapshot::default()

@@ -30,4 +30,8 @@ pub struct ObjectsLine {
     pub lasting: f64,
     /// Objects that have lived longer than any that died.
     pub beyond: u32,
+    /// Plain files among those that are watched.
+    pub files: u32,
+    /// What of these is open more than once.
+    pub repeated: u32,
 }

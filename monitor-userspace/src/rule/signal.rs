@@ -230,7 +230,8 @@ impl Signal {
             Self::Sockets | Self::Eventfds | Self::Timerfds => {
                 Some(UseBounds { idle: 20.0, used: 8.0 })
             }
-            Self::Files => Some(UseBounds { idle: 2.0, used: 8.0 }),
+            // What is read and written at an offset, or mapped, looks idle.
+            Self::Files => Some(UseBounds { idle: 1.0, used: 8.0 }),
             Self::Threads | Self::Children => Some(UseBounds { idle: 20.0, used: 3.0 }),
             // Whether they are used cannot be seen; whether they are given back can.
             Self::Pipes | Self::Memfds => Some(UseBounds { idle: 1.0, used: 1.0 }),

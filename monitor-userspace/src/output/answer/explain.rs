@@ -210,7 +210,7 @@ mod tests {
         view.findings[0].verdict = FindingVerdict::PossibleFill;
         view.findings[0].confidence = Some(0.7);
         let decided = Explanation::of(&view, None).unwrap().decided_by;
-        assert_eq!(decided[0], "it is called a leak from 95 % on, twice in a row; now it is 70 %");
+        assert_eq!(decided[0], "it is called a leak from 91 % on, twice in a row; now it is 70 %");
         assert_eq!(decided[1], "its bound");
         assert!(decided[2].starts_with("whether what was added is ever used again"), "{decided:?}");
         assert_eq!(decided.len(), 3, "the forecast is known");
