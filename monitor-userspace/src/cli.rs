@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::{
-    command::{LeakRules, Look},
+    command::{Agent, LeakRules, Look, Serve},
     output::Severity,
     plan,
 };
@@ -161,6 +161,10 @@ pub struct Scope {
 /// What to do instead of watching.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Action {
+    /// Run as a service: watch the host, and answer over a unix socket and HTTP.
+    Serve(Serve),
+    /// Say how the running agent is.
+    Status(Agent),
     /// Print shell completions.
     Completions {
         /// For which shell.
@@ -270,7 +274,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is no size: write 4096, 64K, 1.5M or 2G");
     let (number, unit) = split(text);
     let Ok(number) = number.parse::<f64>() else { return Err(wrong()) };

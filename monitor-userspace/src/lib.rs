@@ -5,13 +5,17 @@
 //! - *decide* (pure, no I/O, no clock, no threads): [`plan`], [`event`], [`inventory`],
 //!   [`series`], [`detect`], [`rule`], [`engine`], [`output`]
 //! - *do* (touches the kernel or a sink): [`kernel`], the only user of aya; [`sink`]; [`agent`],
-//!   which wires the stages; [`command`], what the command line asks for
+//!   which wires the stages; [`api`], which answers over HTTP; [`serve`], which wires the service; [`client`],
+//!   which asks a running agent; [`command`], what the command line asks for
 //!
 //! The tree is checked by `tests/architecture.rs` of this crate.
 
 pub mod agent;
+pub mod api;
 pub mod cli;
+pub mod client;
 pub mod command;
+pub mod config;
 pub mod detect;
 pub mod engine;
 pub mod event;
@@ -22,4 +26,5 @@ pub mod output;
 pub mod plan;
 pub mod rule;
 pub mod series;
+pub mod serve;
 pub mod sink;

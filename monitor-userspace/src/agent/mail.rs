@@ -8,7 +8,7 @@ use std::sync::{
 use anyhow::{Context as _, Result};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use crate::event::Input;
+use crate::{event::Input, output::View};
 
 /// What the other threads tell the engine thread.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) enum Mail {
     RoundDone,
     /// The command started with `--` ended.
     CommandExit(i32),
+    /// Somebody wants to know what was seen until now.
+    Ask(tokio::sync::oneshot::Sender<Box<View>>),
     /// The run is over.
     Stop,
 }

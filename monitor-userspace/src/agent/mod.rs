@@ -3,6 +3,7 @@
 
 mod child;
 mod counters;
+mod desk;
 mod mail;
 mod outcome;
 mod outlet;
@@ -10,15 +11,16 @@ mod pump;
 mod reader;
 mod source;
 
-use std::{fs::File, io, path::PathBuf, thread, time::Duration};
+use std::{fs::File, io, path::PathBuf, pin::Pin, thread, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 pub use child::{Gate, exec_gate};
+pub use desk::{Desk, News};
 use mail::{Mail, Mailbox};
 pub use outcome::Outcome;
 pub use outlet::{EventChoice, Form, Outlet};
 use pump::Pump;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     engine::{CommPattern, Engine},
@@ -64,24 +66,39 @@ pub struct Run {
     pub kernel_log: bool,
 }
 
+/// What attends to the desk of a run, until it is dropped with the run. It ends the run by failing.
+pub type Attending = Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// Makes what attends to a desk.
+type Attend = Box<dyn FnOnce(Desk) -> Attending>;
+
 impl Run {
     /// Runs until told to stop. `fail_on` decides the status in the exit line.
     pub fn go(self, fail_on: Option<Severity>) -> Result<Outcome> {
+        self.start(fail_on, None)
+    }
+
+    /// Runs until told to stop, while others ask and hear at its desk.
+    pub fn serve(self, attend: impl FnOnce(Desk) -> Attending + 'static) -> Result<Outcome> {
+        self.start(None, Some(Box::new(attend)))
+    }
+
+    fn start(self, fail_on: Option<Severity>, attend: Option<Attend>) -> Result<Outcome> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("start the runtime")?;
-        runtime.block_on(self.drive(fail_on))
+        runtime.block_on(self.drive(fail_on, attend))
     }
 
-    async fn drive(mut self, fail_on: Option<Severity>) -> Result<Outcome> {
-        let mut interrupt = signal(SignalKind::interrupt()).context("catch SIGINT")?;
-        let mut terminate = signal(SignalKind::terminate()).context("catch SIGTERM")?;
+    async fn drive(mut self, fail_on: Option<Severity>, attend: Option<Attend>) -> Result<Outcome> {
+        let mut signals = Signals::catch()?;
         let (post, mailbox) = Mailbox::new().context("make the mailbox")?;
         let (queue, written) = spawn_writer(self.output.as_ref(), post.clone())?;
         let recorder = self.record.as_ref().map(open_recording).transpose()?;
         let hurry = queue.hurry();
-        let mut outlet = Outlet::new(self.form, queue);
+        let (attending, press) = attend.map(|attend| Desk::open(&post, attend)).unzip();
+        let mut outlet = Outlet::new(self.form, queue).with_press(press);
         let wants_events = outlet.form().wants_events();
         let mut say = |output: Output<'_>| outlet.take(&output);
         let engine =
@@ -114,12 +131,11 @@ impl Run {
             Some(gate) => Some(release(gate, known, child_post).await),
             None => None,
         };
-        let time_is_up = after(self.duration);
-        let early = tokio::select! {
-            ended = &mut finished => Some(ended),
-            _ = interrupt.recv() => None,
-            _ = terminate.recv() => None,
-            () = time_is_up => None,
+        let (early, broken) = tokio::select! {
+            ended = &mut finished => (Some(ended), None),
+            () = signals.come() => (None, None),
+            () = after(self.duration) => (None, None),
+            served = attended(attending) => (None, served.err()),
         };
         let ended = if let Some(ended) = early {
             ended
@@ -132,7 +148,38 @@ impl Run {
         if let Some(waiter) = waiter {
             waiter.note_if_running();
         }
-        Ok(outcome)
+        broken.map_or(Ok(outcome), Err)
+    }
+}
+
+/// Attends until that ends; for ever where nobody does.
+async fn attended(attending: Option<Attending>) -> Result<()> {
+    match attending {
+        Some(attending) => attending.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Signals that end a run.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From now on they kill nobody.
+    fn catch() -> Result<Self> {
+        let interrupt = signal(SignalKind::interrupt()).context("catch SIGINT")?;
+        let terminate = signal(SignalKind::terminate()).context("catch SIGTERM")?;
+        Ok(Self { interrupt, terminate })
+    }
+
+    /// Waits for one.
+    async fn come(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 

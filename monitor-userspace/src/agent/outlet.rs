@@ -1,5 +1,6 @@
 //! Turns outputs into queued text, keeping droppable events apart from what must get through.
 
+use super::desk::Press;
 use crate::{
     event::Family,
     output::Output,
@@ -71,12 +72,18 @@ pub struct Outlet {
     text: Vec<u8>,
     holds_events: bool,
     form: Form,
+    press: Option<Press>,
 }
 
 impl Outlet {
     /// Output of this form into this queue.
     pub fn new(form: Form, queue: Queue) -> Self {
-        Self { sink: form.sink(), queue, text: Vec::new(), holds_events: false, form }
+        Self { sink: form.sink(), queue, text: Vec::new(), holds_events: false, form, press: None }
+    }
+
+    /// Tells others too what is said.
+    pub(super) fn with_press(self, press: Option<Press>) -> Self {
+        Self { press, ..self }
     }
 
     /// What the output looks like.
@@ -89,6 +96,9 @@ impl Outlet {
         if let Output::RuleError(error) = output {
             let message = crate::sink::escape(&error.message);
             tracing::warn!("rule {} cannot be evaluated: {message}", error.rule);
+        }
+        if let Some(press) = &self.press {
+            press.tell(output);
         }
         let is_event = matches!(output, Output::Event(_));
         if is_event != self.holds_events {

@@ -184,6 +184,8 @@ impl Pump {
                     self.feed(&Input::CommandExit(CommandExit { status }));
                     self.is_stopping = true;
                 }
+                // Who asked may have gone meanwhile.
+                Mail::Ask(answer) => drop(answer.send(Box::new(self.engine.view()))),
                 Mail::Stop => self.is_stopping = true,
             }
         }

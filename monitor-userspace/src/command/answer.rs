@@ -16,11 +16,8 @@ use super::{Refusal, is_broken_pipe, leak_check, output_to, replay, watch};
 use crate::{
     agent::{Form, Outcome},
     cli::{Cli, Scope, duration},
-    output::{
-        Line, View,
-        answer::{Explanation, Leaks, Optimization, Report, Trends, UnknownFinding},
-    },
-    sink::{self, Paint},
+    output::answer::UnknownFinding,
+    sink::{Paint, answer::Question},
 };
 
 /// How long is watched where nobody says: a strong leak is named within that time (15 to 21 rising floors of
@@ -80,17 +77,6 @@ pub struct Look {
     pub argv: Vec<String>,
 }
 
-/// What is asked.
-#[derive(Clone, Debug)]
-pub(super) enum Question {
-    Leaks,
-    Trends,
-    Report,
-    Optimize,
-    /// Of the finding whose id begins so, or of the only one.
-    Explain(Option<String>),
-}
-
 /// Looks, answers, and judges the answer by `--fail-on`; the exit status.
 pub(super) fn answer(question: &Question, look: Look, cli: Cli) -> Result<u8> {
     let (mut cli, from) = merge(look, cli)?;
@@ -103,7 +89,9 @@ pub(super) fn answer(question: &Question, look: Look, cli: Cli) -> Result<u8> {
     cli.json &= output.is_none();
     let outcome = outcome_of(cli, from)?;
     let view = outcome.view.as_deref().context("the run ended without a view")?;
-    let text = question.answer(view, as_json, paint)?;
+    let text = question
+        .answer(view, as_json, paint)
+        .map_err(|UnknownFinding(message)| Refusal::new(Refusal::USAGE, message))?;
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         other => other.context("write the answer")?,
@@ -192,42 +180,6 @@ fn announce(cli: &Cli) {
     });
     // Nothing is lost if nobody can read it.
     let _ = writeln!(io::stderr(), "watching {until}; Ctrl-C ends it and answers");
-}
-
-impl Question {
-    fn answer(&self, view: &View, as_json: bool, paint: Paint) -> Result<String> {
-        match self {
-            Self::Leaks => {
-                let answer = Leaks::of(view);
-                form(as_json, &Line::Leaks(&answer), || sink::answer::leaks(&answer, paint))
-            }
-            Self::Trends => {
-                let answer = Trends::of(view);
-                form(as_json, &Line::Trends(&answer), || sink::answer::trends(&answer, paint))
-            }
-            Self::Report => {
-                let answer = Report::of(view);
-                form(as_json, &Line::Report(&answer), || sink::answer::report(&answer, paint))
-            }
-            Self::Optimize => {
-                let answer = Optimization::of(view);
-                form(as_json, &Line::Optimize(&answer), || sink::answer::optimize(&answer, paint))
-            }
-            Self::Explain(id) => {
-                let answer = Explanation::of(view, id.as_deref())
-                    .map_err(|UnknownFinding(message)| Refusal::new(Refusal::USAGE, message))?;
-                form(as_json, &Line::Explain(&answer), || sink::answer::explain(&answer, paint))
-            }
-        }
-    }
-}
-
-fn form(as_json: bool, line: &Line<'_>, text: impl FnOnce() -> String) -> Result<String> {
-    if !as_json {
-        return Ok(text());
-    }
-    let line = serde_json::to_string(line).context("make JSON of the answer")?;
-    Ok(line + "\n")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the command line asks for, one module each, and the statuses they end with.
 
 mod answer;
+mod ask;
 mod ended;
 mod exported;
 mod exported_wholes;
@@ -9,6 +10,7 @@ mod leak_check;
 mod leak_rules;
 mod replay;
 mod seeding;
+mod serve;
 mod watch;
 
 use std::{
@@ -20,14 +22,15 @@ use std::{
 
 pub use answer::Look;
 use anyhow::{Context as _, Result};
+pub use ask::Agent;
 use clap::CommandFactory as _;
 pub use leak_rules::LeakRules;
-
-use answer::Question;
+pub use serve::Serve;
 
 use crate::{
     agent::exec_gate,
     cli::{Action, Cli},
+    sink::answer::Question,
 };
 
 /// A refusal with an exit status of its own.
@@ -86,6 +89,8 @@ pub fn run(cli: Cli) -> Result<u8> {
             writeln!(io::stdout(), "{:#}", crate::output::schema())?;
             Ok(0)
         }
+        Some(Action::Serve(serve)) => serve::serve(serve.clone(), cli),
+        Some(Action::Status(agent)) => ask::status(agent),
         Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked),
         Some(Action::LeakCheck(look)) => answer::leak_check(look.clone(), cli),
         Some(Action::Leaks(look)) => answer::answer(&Question::Leaks, look.clone(), cli),

@@ -7,7 +7,7 @@ use super::Timestamp;
 
 /// The condition of a rule failed. Printed once per rule and run; for that subject the rule says
 /// nothing until a variable of its condition changes.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct RuleError {
     /// When.
     pub ts: Timestamp,

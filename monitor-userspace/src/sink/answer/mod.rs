@@ -3,12 +3,14 @@
 mod explain;
 mod leaks;
 mod optimize;
+mod question;
 mod report;
 mod trends;
 
 pub use explain::explain;
 pub use leaks::leaks;
 pub use optimize::optimize;
+pub use question::Question;
 pub use report::report;
 pub use trends::trends;
 

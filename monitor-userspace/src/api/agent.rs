@@ -1,0 +1,55 @@
+//! The agent itself: whether it lives, whether it keeps up, and its own figures.
+
+use axum::{Json, extract::State};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Api, Problem};
+use crate::output::{Stats, Timestamp};
+
+/// How the agent is.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Version of the agent.
+    pub version: &'static str,
+    /// When it began to watch.
+    pub since: Timestamp,
+    /// For how long it has watched, in seconds.
+    pub uptime: f64,
+    /// Processes it watches.
+    pub processes: usize,
+    /// Findings that are open.
+    pub open_findings: usize,
+    /// Whether what it says is complete: no event was lost.
+    pub complete: bool,
+    /// Its own figures.
+    pub stats: Option<Stats>,
+}
+
+pub(super) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Ready once processes were seen.
+pub(super) async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
+    let view = api.seen().now().await?;
+    if view.samples == 0 {
+        return Err(Problem::unavailable("no process was read yet"));
+    }
+    Ok("ok\n")
+}
+
+pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
+    let view = api.seen().now().await?;
+    let stats = view.stats.clone();
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        since: view.from,
+        uptime: view.seconds,
+        processes: view.processes.iter().filter(|it| !it.snapshot.is_final).count(),
+        open_findings: view.open_findings().len(),
+        complete: stats.as_ref().is_some_and(|stats| stats.events_lost == 0),
+        stats,
+    }))
+}

@@ -1,0 +1,108 @@
+//! The doors of the service: bound before anything is loaded, so that a port that is taken is said at once.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    os::unix::{fs::PermissionsExt as _, net::UnixListener},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use axum::{
+    extract::{ConnectInfo, Request},
+    middleware::Next,
+    response::Response,
+};
+
+use super::Where;
+use crate::api::Caller;
+
+/// Who may use the unix socket: its owner and its group.
+const SOCKET_MODE: u32 = 0o660;
+
+/// Bound sockets.
+#[derive(Debug)]
+pub struct Doors {
+    tcp: Vec<std::net::TcpListener>,
+    unix: Option<(UnixListener, SocketName)>,
+}
+
+/// Doors that are open.
+pub(super) struct Open {
+    pub(super) tcp: Vec<tokio::net::TcpListener>,
+    pub(super) unix: Option<tokio::net::UnixListener>,
+    /// Goes when nobody listens any more.
+    pub(super) _name: Option<SocketName>,
+}
+
+/// The name of a unix socket, which is taken away with this.
+#[derive(Debug)]
+pub(super) struct SocketName(PathBuf);
+
+impl Doors {
+    /// Binds all of them, or none.
+    pub fn bind(place: &Where) -> Result<Self> {
+        let bind = |address: &SocketAddr| {
+            let listener = std::net::TcpListener::bind(address)
+                .with_context(|| format!("listen on http://{address}"))?;
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        };
+        let tcp = place.listen.iter().map(bind).collect::<Result<Vec<_>>>()?;
+        let unix = place.socket.as_deref().map(bind_unix).transpose()?;
+        Ok(Self { tcp, unix })
+    }
+
+    /// Addresses that were bound, with the ports that the kernel chose.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.tcp.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Hands the sockets to the runtime it is called in.
+    pub(super) fn open(self) -> Result<Open> {
+        let tcp = self.tcp.into_iter().map(tokio::net::TcpListener::from_std);
+        let tcp = tcp.collect::<io::Result<_>>().context("listen for HTTP")?;
+        let (unix, name) = self.unix.unzip();
+        let unix = unix.map(tokio::net::UnixListener::from_std).transpose();
+        Ok(Open { tcp, unix: unix.context("listen on the unix socket")?, _name: name })
+    }
+}
+
+impl Drop for SocketName {
+    fn drop(&mut self) {
+        // Nobody is there any more, whether or not the name goes.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn bind_unix(path: &Path) -> Result<(UnixListener, SocketName)> {
+    let what = || format!("listen on {}", path.display());
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
+    }
+    // What an agent that was killed left behind is taken over; one that answers is not.
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        anyhow::bail!("{}: another agent answers there", what());
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).with_context(what);
+        }
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).with_context(what)?;
+    let name = SocketName(path.to_owned());
+    fs::set_permissions(path, fs::Permissions::from_mode(SOCKET_MODE)).with_context(what)?;
+    listener.set_nonblocking(true).with_context(what)?;
+    Ok((listener, name))
+}
+
+/// Notes who calls.
+pub(super) async fn note_remote(
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    request.extensions_mut().insert(Caller::Remote(address));
+    next.run(request).await
+}

@@ -1,0 +1,47 @@
+//! The agent as a service: opens where it listens and wires what attends to its desk.
+
+mod listen;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context as _, Result};
+use axum::Extension;
+pub use listen::Doors;
+
+use crate::{
+    agent::{Attending, Desk},
+    api::{Api, Caller},
+};
+
+/// Where it listens.
+#[derive(Clone, Debug)]
+pub struct Where {
+    /// Addresses for HTTP.
+    pub listen: Vec<SocketAddr>,
+    /// The unix socket, if any.
+    pub socket: Option<PathBuf>,
+}
+
+/// Attends to a desk at these doors, until it is dropped.
+pub fn attend(doors: Doors) -> impl FnOnce(Desk) -> Attending {
+    move |desk| Box::pin(attended(doors, desk))
+}
+
+async fn attended(doors: Doors, desk: Desk) -> Result<()> {
+    let router = Api::new(desk).router();
+    let mut serving = tokio::task::JoinSet::new();
+    let open = doors.open()?;
+    for listener in open.tcp {
+        let router = router.clone().layer(axum::middleware::from_fn(listen::note_remote));
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        serving.spawn(async move { axum::serve(listener, service).await });
+    }
+    if let Some(listener) = open.unix {
+        let router = router.layer(Extension(Caller::Local));
+        serving.spawn(async move { axum::serve(listener, router.into_make_service()).await });
+    }
+    while let Some(ended) = serving.join_next().await {
+        ended.context("an API task died")?.context("serve HTTP")?;
+    }
+    std::future::pending().await
+}
