@@ -34,7 +34,8 @@ impl fmt::Display for TimeSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.as_millis();
         let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")];
-        let found = units.into_iter().find(|(unit, _)| millis >= *unit && millis % unit == 0);
+        let found =
+            units.into_iter().find(|(unit, _)| millis >= *unit && millis.is_multiple_of(*unit));
         let (unit, name) = found.unwrap_or((1, "ms"));
         write!(f, "{}{name}", millis / unit)
     }
@@ -43,7 +44,8 @@ impl fmt::Display for TimeSpan {
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(1_u64 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
-        let found = units.into_iter().find(|(unit, _)| self.0 >= *unit && self.0 % unit == 0);
+        let found =
+            units.into_iter().find(|(unit, _)| self.0 >= *unit && self.0.is_multiple_of(*unit));
         let (unit, name) = found.unwrap_or((1, ""));
         write!(f, "{}{name}", self.0 / unit)
     }
