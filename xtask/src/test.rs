@@ -47,7 +47,7 @@ pub(crate) fn test(options: &Options) -> Result<()> {
     // The agent first: there is no point in testing what does not compile.
     let agent = if not_run.is_none() {
         setup::tests()?;
-        Some(sh::build_agent()?)
+        Some(sh::build_checked_agent()?)
     } else {
         None
     };
