@@ -5,9 +5,10 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    command::{Agent, LeakRules, Look, Serve},
+    command::{Agent, Configure, LeakRules, Look, Serve, Setup},
     output::Severity,
     plan,
 };
@@ -63,9 +64,9 @@ pub struct Cli {
     #[arg(long, short, value_name = "TIME", value_parser = duration)]
     pub duration: Option<Duration>,
 
-    /// Print the processes this often.
-    #[arg(long, short, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    pub interval: Duration,
+    /// Print the processes this often [default: 10s].
+    #[arg(long, short, value_name = "TIME", value_parser = duration)]
+    pub interval: Option<Duration>,
 
     /// Families of events that --json prints.
     #[arg(long, value_name = "FAMILY", value_delimiter = ',', requires = "json")]
@@ -76,8 +77,8 @@ pub struct Cli {
     pub failed: bool,
 
     /// Trace only mappings of at least this size (4096, 64K, 1M).
-    #[arg(long, value_name = "SIZE", default_value = "0", value_parser = size)]
-    pub min_mapping: u64,
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub min_mapping: Option<u64>,
 
     /// Keep all inputs of this run in a file, for --replay.
     #[arg(long, value_name = "FILE")]
@@ -104,14 +105,14 @@ pub struct Cli {
     #[arg(long, value_name = "WHEN", default_value = "on")]
     pub reconcile: OnOff,
 
-    /// Which call stacks are taken, to say where the growth comes from.
-    #[arg(long, value_name = "WHICH", default_value = "memory")]
-    pub stacks: Stacks,
+    /// Which call stacks are taken, to say where the growth comes from [default: memory].
+    #[arg(long, value_name = "WHICH")]
+    pub stacks: Option<Stacks>,
 
     /// What the agent may use for what it remembers (64M, 1G). Beyond it detail is given up, the
-    /// oldest and smallest first; totals never.
-    #[arg(long, value_name = "SIZE", default_value = "256M", value_parser = memory)]
-    pub max_memory: u64,
+    /// oldest and smallest first; totals never [default: 256M].
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub max_memory: Option<u64>,
 
     /// Size of the ring between kernel and agent; a power of two.
     #[arg(long, value_name = "SIZE", env = "MEMWATCH_RING_BYTES", hide = true, value_parser = ring)]
@@ -163,6 +164,10 @@ pub struct Scope {
 pub enum Action {
     /// Run as a service: watch the host, and answer over a unix socket and HTTP.
     Serve(Serve),
+    /// Show the configuration and where each value is from; check it, change it, or reset it.
+    Config(Configure),
+    /// Install the service: configuration, systemd unit, state directory and group.
+    Setup(Setup),
     /// Say how the running agent is.
     Status(Agent),
     /// Print shell completions.
@@ -224,11 +229,13 @@ pub enum OnOff {
 }
 
 /// Which call stacks are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Stacks {
     /// None.
     Off,
     /// Of large anonymous mappings and of a growing heap.
+    #[default]
     Memory,
     /// Of those, and of every descriptor, socket and timer made.
     All,
@@ -296,7 +303,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 /// Less would not hold the processes of a small host.
 const MIN_MEMORY: u64 = 1 << 20;
 
-fn memory(text: &str) -> Result<u64, String> {
+pub(crate) fn memory(text: &str) -> Result<u64, String> {
     let bytes = size(text)?;
     if bytes < MIN_MEMORY {
         return Err("at least 1M is needed".to_owned());

@@ -6,7 +6,8 @@
 //!   [`series`], [`detect`], [`rule`], [`engine`], [`output`]
 //! - *do* (touches the kernel or a sink): [`kernel`], the only user of aya; [`sink`]; [`agent`],
 //!   which wires the stages; [`api`], which answers over HTTP; [`serve`], which wires the service; [`client`],
-//!   which asks a running agent; [`command`], what the command line asks for
+//!   which asks a running agent; [`config`], what is set where; [`setup`], which installs the service;
+//!   [`command`], what the command line asks for
 //!
 //! The tree is checked by `tests/architecture.rs` of this crate.
 
@@ -22,9 +23,11 @@ pub mod event;
 pub mod host;
 pub mod inventory;
 pub mod kernel;
+pub mod log;
 pub mod output;
 pub mod plan;
 pub mod rule;
 pub mod series;
 pub mod serve;
+pub mod setup;
 pub mod sink;

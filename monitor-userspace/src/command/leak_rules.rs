@@ -41,7 +41,16 @@ pub struct LeakRules {
 
 /// Reads and checks the user's files; what is wrong with them is a wrong use of the command line.
 pub(super) fn load(paths: &[PathBuf]) -> Result<(Vec<RuleFile>, Rules)> {
-    let files = paths.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
+    load_before(paths, None)
+}
+
+/// The same, with one more file before them, so that they may change what it says.
+pub(super) fn load_before(
+    paths: &[PathBuf],
+    first: Option<RuleFile>,
+) -> Result<(Vec<RuleFile>, Rules)> {
+    let read = paths.iter().map(|path| read(path));
+    let files = first.map(Ok).into_iter().chain(read).collect::<Result<Vec<_>>>()?;
     let rules = Rules::load(&files)
         .map_err(|faults| Refusal::new(Refusal::USAGE, format!("wrong rules\n{faults}")))?;
     Ok((files, rules))

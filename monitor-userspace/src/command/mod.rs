@@ -2,6 +2,7 @@
 
 mod answer;
 mod ask;
+mod config;
 mod ended;
 mod exported;
 mod exported_wholes;
@@ -11,12 +12,13 @@ mod leak_rules;
 mod replay;
 mod seeding;
 mod serve;
+mod setup;
 mod watch;
 
 use std::{
     fmt,
     fs::File,
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     path::Path,
 };
 
@@ -24,8 +26,10 @@ pub use answer::Look;
 use anyhow::{Context as _, Result};
 pub use ask::Agent;
 use clap::CommandFactory as _;
+pub use config::Configure;
 pub use leak_rules::LeakRules;
 pub use serve::Serve;
+pub use setup::Setup;
 
 use crate::{
     agent::exec_gate,
@@ -71,6 +75,17 @@ fn output_to(path: Option<&Path>) -> Result<Box<dyn io::Write>> {
     Ok(Box::new(file))
 }
 
+/// Asks on a terminal whether to go on; `None` where there is nobody to ask.
+fn confirm(question: &str) -> Result<Option<bool>> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    write!(io::stderr(), "{question} [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(Some(matches!(answer.trim(), "y" | "Y" | "yes")))
+}
+
 /// Whether nobody reads what is printed any more: who has seen enough.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
@@ -89,7 +104,9 @@ pub fn run(cli: Cli) -> Result<u8> {
             writeln!(io::stdout(), "{:#}", crate::output::schema())?;
             Ok(0)
         }
-        Some(Action::Serve(serve)) => serve::serve(serve.clone(), cli),
+        Some(Action::Serve(serve)) => serve::serve(&serve.clone(), cli),
+        Some(Action::Config(asked)) => config::config(asked),
+        Some(Action::Setup(asked)) => setup::setup(asked),
         Some(Action::Status(agent)) => ask::status(agent),
         Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked),
         Some(Action::LeakCheck(look)) => answer::leak_check(look.clone(), cli),

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use monitor_common::{
@@ -14,13 +15,18 @@ use crate::{
     agent::{EventChoice, Form, Gate, Run},
     cli::{Cli, EventFamily, OnOff, Stacks},
     engine::CommPattern,
-    event::{Family, Filters, Privilege, StackChoice, Start},
+    event::{Family, Filters, Privilege, RuleFile, StackChoice, Start},
     host::{self, HostFacts, Proc, Scratch, Want, btf, clock},
     kernel::{Kernel, KernelError},
     plan::{Plan, plan_none, plan_probes},
+    rule::Rules,
     sink::Paint,
 };
 
+/// How often processes are printed if nobody says.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// What the agent may use for what it remembers if nobody says.
+const MAX_MEMORY_BYTES: u64 = 256 << 20;
 /// Rows of a terminal that does not say.
 const DEFAULT_ROWS: usize = 24;
 /// Smallest anonymous mapping of which a call stack is taken: glibc's malloc maps what is this
@@ -40,6 +46,16 @@ pub(super) fn is_scoped(cli: &Cli) -> bool {
 
 /// Asks the host, plans, loads and attaches: a run of this form, ready to go.
 pub(super) fn prepare(cli: Cli, form: Form) -> Result<Run> {
+    let rules = leak_rules::load(&cli.rules)?;
+    prepare_with(cli, form, rules)
+}
+
+/// The same with these rules.
+pub(super) fn prepare_with(
+    cli: Cli,
+    form: Form,
+    (rule_files, rules): (Vec<RuleFile>, Rules),
+) -> Result<Run> {
     if !is_scoped(&cli) {
         let message = "say what to watch: --all, --pid PID, --comm REGEX or -- COMMAND \
                        (--help shows examples)";
@@ -50,7 +66,6 @@ pub(super) fn prepare(cli: Cli, form: Form) -> Result<Run> {
     let comm = CommPattern::compile(&filters)
         .map_err(|error| Refusal::new(Refusal::USAGE, format!("--comm: {error}")))?;
     check_pids(&cli.scope.pid)?;
-    let (rule_files, rules) = leak_rules::load(&cli.rules)?;
     let (plan, mut kernel) = if cli.no_ebpf {
         (plan_none(), None)
     } else {
@@ -120,13 +135,13 @@ fn filters_of(cli: &Cli) -> Filters {
         pids: cli.scope.pid.clone(),
         comm: cli.scope.comm.clone(),
         follow: cli.scope.follow,
-        min_mapping_bytes: cli.min_mapping,
+        min_mapping_bytes: cli.min_mapping.unwrap_or(0),
     }
 }
 
 /// Without the kernel there are none.
 fn stacks_of(cli: &Cli) -> StackChoice {
-    match cli.stacks {
+    match cli.stacks.unwrap_or_default() {
         _ if cli.no_ebpf => StackChoice::Off,
         Stacks::Off => StackChoice::Off,
         Stacks::Memory => StackChoice::Memory,
@@ -211,14 +226,14 @@ fn settings_of(cli: &Cli) -> Result<Settings> {
     })?;
     Ok(Settings {
         offsets,
-        min_mapping_bytes: cli.min_mapping,
+        min_mapping_bytes: cli.min_mapping.unwrap_or(0),
         agent_tgid: std::process::id(),
         scope: if cli.scope.all { SCOPE_ALL } else { SCOPE_WATCHED },
         follow: u32::from(cli.scope.follow),
         process_unscoped: u32::from(cli.scope.comm.is_some()),
         failed: u32::from(cli.failed),
         stack_min_bytes: STACK_MIN_BYTES,
-        stacks: match cli.stacks {
+        stacks: match cli.stacks.unwrap_or_default() {
             Stacks::Off => STACKS_OFF,
             Stacks::Memory => STACKS_MEMORY,
             Stacks::All => STACKS_ALL,
@@ -267,8 +282,8 @@ fn start_of(
         filters,
         reconcile: cli.reconcile == OnOff::On,
         stacks: stacks_of(cli),
-        max_memory_bytes: cli.max_memory,
-        interval_ns: u64::try_from(cli.interval.as_nanos()).unwrap_or(u64::MAX),
+        max_memory_bytes: cli.max_memory.unwrap_or(MAX_MEMORY_BYTES),
+        interval_ns: u64::try_from(cli.interval.unwrap_or(INTERVAL).as_nanos()).unwrap_or(u64::MAX),
         agent_pid: std::process::id(),
         command_pid: gate.map(Gate::pid),
         rules: Vec::new(),

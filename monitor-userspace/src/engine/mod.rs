@@ -17,6 +17,7 @@ mod looks;
 mod object_evidence;
 mod object_looks;
 mod readings;
+mod renewed_rules;
 mod report;
 mod requests;
 mod resources;
@@ -235,6 +236,7 @@ impl Engine {
             Input::Objects(reading) => self.on_objects(reading),
             Input::Cgroup(reading) => self.on_cgroup(reading),
             Input::SelfReading(reading) => self.own = Some(*reading),
+            Input::Rules(files) => self.renew_rules(files, out),
             Input::CommandExit(exit) => self.command_status = Some(exit.status),
             Input::Tick { now_ns } => self.on_tick(*now_ns, out),
             Input::Closing { now_ns } => self.on_closing(*now_ns),

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     event::{CustomReading, CustomSubject, CustomValue, TICK_NS},
     output::{Finding, FindingState, Output, RuleError, start_time},
-    rule::{Counters, Grower, Rules, Subject, Verdict, View, Watched},
+    rule::{Counters, Grower, Held, Rules, Subject, Verdict, View, Watched},
 };
 
 /// Components that may report at the same time.
@@ -99,6 +99,27 @@ impl RuleBook {
         pids.sort_unstable();
         let components = self.components.keys().cloned().map(Who::Component);
         pids.into_iter().map(Who::Process).chain(components).collect()
+    }
+
+    /// Takes other rules over; what was open under rules that are gone.
+    pub(super) fn renew(&mut self, rules: Rules) -> Vec<(Who, Held)> {
+        self.rules = rules.in_place_of(&self.rules);
+        self.failing.clear();
+        let rules = &self.rules;
+        let processes = self.processes.iter_mut();
+        let mut processes: Vec<(u32, &mut Watched)> =
+            processes.map(|(pid, own)| (*pid, &mut own.watched)).collect();
+        processes.sort_unstable_by_key(|(pid, _)| *pid);
+        let processes = processes.into_iter().map(|(pid, own)| (Who::Process(pid), own));
+        let components = self.components.iter_mut();
+        let components =
+            components.map(|(name, own)| (Who::Component(name.clone()), &mut own.watched));
+        let all = processes.chain(components).chain([(Who::Host, &mut self.host)]);
+        let gone = |(who, watched): (Who, &mut Watched)| {
+            let ended = watched.renew(rules);
+            ended.into_iter().map(move |held| (who.clone(), held))
+        };
+        all.flat_map(gone).collect()
     }
 
     /// Starts the series of gauges anew, but for those that hold a finding open.
@@ -308,7 +329,7 @@ impl Engine {
             .collect()
     }
 
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         who: &Who,
         at_ns: u64,

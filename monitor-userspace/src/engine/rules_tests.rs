@@ -272,3 +272,34 @@ fn an_action_is_told_and_the_pid_stands_in_the_recommendation() {
     assert_eq!(recommendation("", Some("restart"), &Who::Host), "would do: restart");
     assert_eq!(recommendation("see PID", None, &Who::Host), "see PID");
 }
+
+#[test]
+fn rules_change_while_the_run_goes_on() {
+    let rule = |name: &str, threads: u32| {
+        format!(
+            "[[rule]]\nname = \"{name}\"\nseverity = \"low\"\ncondition = \"threads > {threads}\"\n"
+        )
+    };
+    let file = |text: String| RuleFile { name: "my.toml".to_owned(), text };
+    let mut world = World::new(&(rule("gone", 5) + &rule("stays", 5) + &rule("tightened", 50)));
+    world.look(1, 10);
+    let renewed = rule("stays", 5) + &rule("tightened", 8) + &rule("new", 9);
+    world.feed(&Input::Rules(vec![file(renewed)]));
+    world.look(2, 10);
+    // Wrong ones change nothing.
+    world.feed(&Input::Rules(vec![file("[[rule]]".to_owned())]));
+    world.look(3, 7);
+    let printed = String::from_utf8(world.printed).unwrap();
+    let said = |word: &str, name: &str| {
+        printed.lines().filter(|line| line.starts_with(word) && line.contains(name)).count()
+    };
+    for (name, opened, resolved) in
+        [("gone", 1, 1), ("stays", 1, 0), ("tightened", 1, 1), ("new", 1, 1)]
+    {
+        assert_eq!(
+            (said("FINDING", name), said("RESOLVED", name)),
+            (opened, resolved),
+            "{name} in\n{printed}"
+        );
+    }
+}

@@ -60,6 +60,8 @@ pub enum Input {
     SelfReading(SelfReading),
     /// What applications report of themselves.
     Custom(Box<CustomReading>),
+    /// The user's files of rules have changed: all of them, in their order.
+    Rules(Vec<RuleFile>),
     /// The command started with `--` ended.
     CommandExit(CommandExit),
     /// Time has passed. The only clock the engine has.

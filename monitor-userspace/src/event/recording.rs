@@ -12,7 +12,8 @@ use thiserror::Error;
 
 use super::{DecodeError, Input, decode};
 
-/// First bytes of a recording. The number changes with any payload.
+/// First bytes of a recording. The number changes with any payload, not with a new kind of frame: a
+/// recording without it is as good as before, and who does not know the kind says so.
 pub const RECORDING_MAGIC: &[u8] = b"memwatch-ebpf recording 7\n";
 
 /// No honest frame is larger: a process of 65,530 mappings takes 2 MiB.
@@ -36,6 +37,7 @@ const ACCESS: u8 = 13;
 const SOCKETS: u8 = 15;
 const DELETED: u8 = 16;
 const OBJECTS: u8 = 17;
+const RULES: u8 = 18;
 
 /// Why a recording cannot be read on.
 #[derive(Debug, Error)]
@@ -105,6 +107,7 @@ impl<W: Write> RecordingWriter<W> {
             Input::Cgroup(reading) => self.encode(CGROUP, reading),
             Input::SelfReading(reading) => self.encode(SELF, reading),
             Input::Custom(reading) => self.encode(CUSTOM, reading),
+            Input::Rules(files) => self.encode(RULES, files),
             Input::CommandExit(exit) => self.encode(COMMAND_EXIT, exit),
             Input::Tick { now_ns } => self.encode(TICK, now_ns),
             Input::Closing { now_ns } => self.encode(CLOSING, now_ns),
@@ -196,6 +199,7 @@ fn parse(kind: u8, payload: &[u8], offset: u64) -> Result<Input, RecordingError>
         CGROUP => Input::Cgroup(typed(payload, offset)?),
         SELF => Input::SelfReading(typed(payload, offset)?),
         CUSTOM => Input::Custom(typed(payload, offset)?),
+        RULES => Input::Rules(typed(payload, offset)?),
         COMMAND_EXIT => Input::CommandExit(typed(payload, offset)?),
         TICK => Input::Tick { now_ns: typed(payload, offset)? },
         CLOSING => Input::Closing { now_ns: typed(payload, offset)? },
@@ -233,7 +237,7 @@ mod tests {
     use super::*;
     use crate::event::{
         CgroupReading, DeletedFile, DeletedReading, Listener, MappingClass, MemoryLimit,
-        ProcReading, ReadRange, Reconcile, SocketsReading,
+        ProcReading, ReadRange, Reconcile, RuleFile, SocketsReading,
     };
 
     fn recorded(inputs: &[Input]) -> Vec<u8> {
@@ -274,6 +278,7 @@ mod tests {
             Input::Proc(Box::new(reading)),
             Input::Reconcile(Box::new(space)),
             Input::Cgroup(Box::new(cgroup)),
+            Input::Rules(vec![RuleFile { name: "a".into(), text: "b".into() }]),
             Input::Tick { now_ns: 7 },
             Input::Stop { now_ns: u64::MAX },
         ]
@@ -288,7 +293,7 @@ mod tests {
     fn a_cut_recording_reads_up_to_the_cut() {
         let whole = recorded(&some_inputs());
         let mut reader = RecordingReader::new(&whole[..whole.len() - 1]).unwrap();
-        for input in &some_inputs()[..6] {
+        for input in &some_inputs()[..7] {
             assert_eq!(reader.next_input().unwrap().as_ref(), Some(input));
         }
         assert!(matches!(reader.next_input(), Err(RecordingError::Cut { .. })));

@@ -76,6 +76,21 @@ impl Watched {
         })
     }
 
+    /// The rules have changed: conditions are looked at anew. What is open under rules that are no
+    /// longer on ends.
+    pub fn renew(&mut self, rules: &Rules) -> Vec<Held> {
+        self.seen = Box::default();
+        let is_on = |rule: usize| rules.get(rule).is_some_and(|rule| rule.enabled);
+        let (kept, gone) = std::mem::take(&mut self.lives).into_iter().partition(|it| is_on(it.0));
+        self.lives = kept;
+        let gone: Vec<(usize, Life)> = gone;
+        let held = |(_, life)| match life {
+            Life::Open { held, .. } => Some(held),
+            Life::Waiting { .. } => None,
+        };
+        gone.into_iter().filter_map(held).collect()
+    }
+
     /// Bytes of memory, the heap's included.
     pub fn memory_bytes(&self) -> usize {
         let quotes: usize = self.open().map(|held| held.quotes.len()).sum();

@@ -53,6 +53,8 @@ pub struct Rule {
     condition: Condition,
     /// Whose growth it names.
     grower: Option<Grower>,
+    /// Whether it was taken away while the run went on: what was told under it still names it.
+    is_gone: bool,
 }
 
 /// What is looked at of a kind of subject.
@@ -120,6 +122,33 @@ impl Rules {
         }
         let plans = Subject::ALL.map(|subject| plan(&rules, subject));
         Ok(Self { all: rules, plans, functions: Functions::default() })
+    }
+
+    /// These rules in place of others while a run goes on. A rule keeps its number as long as there is
+    /// one of its name, and for one change more, so that what was told under it is still its.
+    #[must_use]
+    pub fn in_place_of(self, before: &Self) -> Self {
+        let mut new: Vec<Rule> = self.all;
+        let mut all: Vec<Rule> = Vec::new();
+        let mut free = Vec::new();
+        for (number, old) in before.all.iter().enumerate() {
+            let at = new.iter().position(|rule| rule.name == old.name);
+            if at.is_none() && old.is_gone {
+                free.push(number);
+            }
+            let gone = || Rule { enabled: false, is_gone: true, ..old.clone() };
+            all.push(at.map_or_else(gone, |at| new.remove(at)));
+        }
+        // Nothing was told under the number of a rule that was gone at the last change.
+        let mut free = free.into_iter();
+        for rule in new {
+            match free.next().and_then(|number| all.get_mut(number)) {
+                Some(place) => *place = rule,
+                None => all.push(rule),
+            }
+        }
+        let plans = Subject::ALL.map(|subject| plan(&all, subject));
+        Self { all, plans, functions: self.functions }
     }
 
     /// All of them, on or off: built-in ones first, then by file.
@@ -231,6 +260,7 @@ fn finish(draft: Draft, first: usize, files: &[&RuleFile]) -> Result<Finished, R
         origin,
         condition,
         grower,
+        is_gone: false,
         name: name.value,
     };
     Ok((rule, place))

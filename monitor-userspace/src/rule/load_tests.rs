@@ -188,3 +188,28 @@ fn what_is_wrong_with_a_file_is_said_once_and_all_of_it() {
     assert!(two.contains("my.toml:3:12: ") && two.contains("my.toml:4:7: "), "{two}");
     assert!(refused("[[rule]\n").starts_with("my.toml:1:"), "{}", refused("[[rule]\n"));
 }
+
+#[test]
+fn rules_keep_their_numbers_when_others_come_and_go() {
+    let load = |names: &[&str]| {
+        let rule = |name: &&str| {
+            format!(
+                "[[rule]]\nname = \"{name}\"\nseverity = \"low\"\ncondition = \"threads > 1\"\n"
+            )
+        };
+        let text = names.iter().map(rule).collect();
+        Rules::load(&[RuleFile { name: "my.toml".into(), text }]).unwrap()
+    };
+    let number =
+        |rules: &Rules, name: &str| rules.iter().position(|rule| rule.enabled && rule.name == name);
+    let first = load(&["a", "b"]);
+    let (a, b) = (number(&first, "a").unwrap(), number(&first, "b").unwrap());
+    let second = load(&["c", "b"]).in_place_of(&first);
+    assert_eq!((number(&second, "a"), number(&second, "b")), (None, Some(b)));
+    assert_eq!(second.get(a).unwrap().name, "a");
+    let third = load(&["b", "d", "c"]).in_place_of(&second);
+    assert_eq!(number(&third, "d"), Some(a), "its number is free by then");
+    assert_eq!(number(&third, "c"), number(&second, "c"));
+    assert_eq!(third.iter().count(), second.iter().count());
+    assert_eq!(number(&load(&["a"]).in_place_of(&third), "fd_limit"), number(&first, "fd_limit"));
+}

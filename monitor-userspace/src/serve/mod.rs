@@ -1,12 +1,15 @@
 //! The agent as a service: opens where it listens and wires what attends to its desk.
 
 mod listen;
+mod manager;
+mod reload;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use axum::Extension;
 pub use listen::Doors;
+pub use reload::Live;
 
 use crate::{
     agent::{Attending, Desk},
@@ -22,9 +25,26 @@ pub struct Where {
     pub socket: Option<PathBuf>,
 }
 
-/// Attends to a desk at these doors, until it is dropped.
-pub fn attend(doors: Doors) -> impl FnOnce(Desk) -> Attending {
-    move |desk| Box::pin(attended(doors, desk))
+/// Attends to a desk at these doors, with a configuration that is kept up to date, until it is dropped.
+pub fn attend(doors: Doors, live: Live) -> impl FnOnce(Desk) -> Attending {
+    move |desk| {
+        Box::pin(async move {
+            let _leaving = Leaving;
+            tokio::select! {
+                ended = attended(doors, desk.clone()) => ended,
+                ended = live.keep(desk) => ended,
+            }
+        })
+    }
+}
+
+/// Tells the service manager when it goes.
+struct Leaving;
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        manager::stopping();
+    }
 }
 
 async fn attended(doors: Doors, desk: Desk) -> Result<()> {
