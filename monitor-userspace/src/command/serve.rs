@@ -1,13 +1,15 @@
 //! `serve`: the agent as a service.
 
-use std::{io::Write as _, net::SocketAddr, path::PathBuf};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 
 use super::watch;
 use crate::{
     agent::Form,
-    cli::{Cli, Scope},
+    cli::{Cli, Scope, duration},
+    config::TimeSpan,
+    history::{self, FILE, STATE_DIR},
     serve::{self, Doors, Where},
 };
 
@@ -30,6 +32,18 @@ pub struct Serve {
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub socket: PathBuf,
 
+    /// Keep the history in this directory.
+    #[arg(long, value_name = "DIR", default_value = STATE_DIR)]
+    pub state: PathBuf,
+
+    /// Keep no history.
+    #[arg(long)]
+    pub no_history: bool,
+
+    /// Keep the state of all processes this often in the history.
+    #[arg(long, value_name = "TIME", default_value = "30s", hide = true, value_parser = duration)]
+    pub history_interval: Duration,
+
     /// Use /proc alone: coarser, and without the kernel's events.
     #[arg(long)]
     pub no_ebpf: bool,
@@ -42,6 +56,13 @@ pub(super) fn serve(serve: Serve, mut cli: Cli) -> Result<u8> {
     cli.scope.comm = serve.scope.comm.or(cli.scope.comm);
     cli.scope.all |= !watch::is_scoped(&cli);
     cli.no_ebpf |= serve.no_ebpf;
+    let history = (!serve.no_history).then(|| history::Options {
+        path: serve.state.join(FILE),
+        interval: TimeSpan(serve.history_interval),
+        ..history::Options::default()
+    });
+    // What is kept is what is said.
+    cli.interval = cli.interval.min(serve.history_interval);
     let place = Where { listen: serve.listen, socket: Some(serve.socket) };
     let doors = Doors::bind(&place)?;
     let addresses = doors.addresses();
@@ -50,6 +71,6 @@ pub(super) fn serve(serve: Serve, mut cli: Cli) -> Result<u8> {
     for address in addresses {
         writeln!(out, "listening on http://{address}").context("say where it listens")?;
     }
-    let outcome = run.serve(serve::attend(doors))?;
+    let outcome = run.serve(serve::attend(doors, history))?;
     Ok(outcome.status(None))
 }

@@ -11,6 +11,7 @@ pub use listen::Doors;
 use crate::{
     agent::{Attending, Desk},
     api::{Api, Caller},
+    history::{self, History},
 };
 
 /// Where it listens.
@@ -23,13 +24,22 @@ pub struct Where {
 }
 
 /// Attends to a desk at these doors, until it is dropped.
-pub fn attend(doors: Doors) -> impl FnOnce(Desk) -> Attending {
-    move |desk| Box::pin(attended(doors, desk))
+pub fn attend(doors: Doors, history: Option<history::Options>) -> impl FnOnce(Desk) -> Attending {
+    move |desk| Box::pin(attended(doors, history, desk))
 }
 
-async fn attended(doors: Doors, desk: Desk) -> Result<()> {
-    let router = Api::new(desk).router();
+async fn attended(doors: Doors, history: Option<history::Options>, desk: Desk) -> Result<()> {
+    let history = history.map(History::start).transpose()?;
     let mut serving = tokio::task::JoinSet::new();
+    if let Some(history) = &history {
+        let heard = history::hear(desk.news(), history.handle().clone());
+        serving.spawn(async move {
+            heard.await;
+            // The engine says no more: the run is about to end.
+            std::future::pending().await
+        });
+    }
+    let router = Api::new(desk, history.as_ref().map(|it| it.handle().clone())).router();
     let open = doors.open()?;
     for listener in open.tcp {
         let router = router.clone().layer(axum::middleware::from_fn(listen::note_remote));
