@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Api, Problem};
-use crate::output::{Stats, Timestamp};
+use crate::{
+    history::HistoryState,
+    output::{Stats, Timestamp},
+};
 
 /// How the agent is.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -23,6 +26,8 @@ pub struct Status {
     pub open_findings: usize,
     /// Whether what it says is complete: no event was lost.
     pub complete: bool,
+    /// How its history is; `null` where none is kept.
+    pub history: Option<HistoryState>,
     /// Its own figures.
     pub stats: Option<Stats>,
 }
@@ -50,6 +55,7 @@ pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Probl
         processes: view.processes.iter().filter(|it| !it.snapshot.is_final).count(),
         open_findings: view.open_findings().len(),
         complete: stats.as_ref().is_some_and(|stats| stats.events_lost == 0),
+        history: api.history().ok().map(|history| history.health().now()),
         stats,
     }))
 }

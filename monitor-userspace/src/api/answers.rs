@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{Api, Problem};
+use super::{Api, Problem, history};
 use crate::{
     output::answer::UnknownFinding,
     sink::{Paint, answer::Question},
@@ -20,6 +20,8 @@ use crate::{
 pub(super) struct Form {
     /// Of which finding, for `explain`.
     finding: Option<String>,
+    /// With findings and trends that were kept since then: `2h` or a time in RFC 3339.
+    since: Option<String>,
     /// As text; else as JSON.
     text: bool,
     /// With colours.
@@ -42,7 +44,10 @@ pub(super) async fn answer(
             return Err(Problem::not_found(message));
         }
     };
-    let view = api.seen().now().await?;
+    let mut view = api.seen().now().await?;
+    if let Some(since) = &form.since {
+        view = history::since(&api, view, since).await?;
+    }
     let paint = Paint { has_colour: form.colour };
     let text = question
         .answer(&view, !form.text, paint)

@@ -4,16 +4,23 @@
 mod agent;
 mod answers;
 mod error;
+mod history;
 mod seen;
 
 use std::{net::SocketAddr, sync::Arc};
 
 pub use agent::Status;
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 pub use error::Problem;
+pub use history::{Forgotten, HistoryAnswer, HistoryScope};
 pub use seen::Seen;
 
-use crate::agent::Desk;
+use tokio::sync::Semaphore;
+
+use crate::{agent::Desk, history::Handle};
 
 /// What every request needs.
 #[derive(Clone, Debug)]
@@ -23,6 +30,8 @@ pub struct Api(Arc<Parts>);
 struct Parts {
     desk: Desk,
     seen: Seen,
+    history: Option<Handle>,
+    readers: Semaphore,
 }
 
 /// Where a request came from.
@@ -35,10 +44,11 @@ pub enum Caller {
 }
 
 impl Api {
-    /// Answers from this desk.
-    pub fn new(desk: Desk) -> Self {
+    /// Answers from this desk, and from a history where one is kept.
+    pub fn new(desk: Desk, history: Option<Handle>) -> Self {
         let seen = Seen::new(desk.clone());
-        Self(Arc::new(Parts { desk, seen }))
+        let readers = Semaphore::new(history::READERS);
+        Self(Arc::new(Parts { desk, seen, history, readers }))
     }
 
     /// All routes.
@@ -48,6 +58,8 @@ impl Api {
             .route("/readyz", get(agent::ready))
             .route("/api/monitoring/agent", get(agent::status))
             .route("/api/monitoring/answers/{question}", get(answers::answer))
+            .route("/api/monitoring/history", get(history::history))
+            .route("/api/monitoring/reset", post(history::reset))
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
             .with_state(self.clone())
@@ -56,6 +68,16 @@ impl Api {
     /// What was seen until now, or a few seconds ago.
     pub(crate) fn seen(&self) -> &Seen {
         &self.0.seen
+    }
+
+    /// What was kept; a problem where nothing is.
+    pub(crate) fn history(&self) -> Result<&Handle, Problem> {
+        let none = "no history is kept: the agent runs with --no-history, or it is off in its configuration";
+        self.0.history.as_ref().ok_or_else(|| Problem::unavailable(none))
+    }
+
+    fn readers(&self) -> &Semaphore {
+        &self.0.readers
     }
 
     /// Where the engine is asked and heard.

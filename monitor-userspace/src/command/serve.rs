@@ -9,8 +9,9 @@ use crate::{
     agent::Form,
     cli::{self, Cli, Scope, Stacks},
     config::{ByteSize, Config, Key, Place, Profile, Sources, TimeSpan},
+    history::FILE,
     log,
-    serve::{self, Doors, Live, Where},
+    serve::{self, Doors, Live, Parts, Where},
 };
 
 /// Where the agent listens if nobody says.
@@ -60,6 +61,18 @@ pub struct Serve {
     #[arg(long, value_name = "FILE|SOCKET")]
     pub counters: Option<PathBuf>,
 
+    /// Keep what must survive a restart in this directory [default: /var/lib/memwatch-ebpf].
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+
+    /// Keep no history.
+    #[arg(long)]
+    pub no_history: bool,
+
+    /// Keep the state of all processes this often in the history.
+    #[arg(long, value_name = "TIME", hide = true, value_parser = cli::duration)]
+    pub history_interval: Option<Duration>,
+
     /// Use /proc alone: coarser, and without the kernel's events.
     #[arg(long)]
     pub no_ebpf: bool,
@@ -78,14 +91,16 @@ pub(super) fn serve(serve: &Serve, cli: Cli) -> Result<u8> {
     let doors = Doors::bind(&place)?;
     let addresses = doors.addresses();
     let cli = configured(serve, cli, &loaded.config);
+    let history = loaded.config.history.clone();
     let live =
         Live::new(sources, loaded, rules.0.clone(), |config| Ok(config::rules_of(config)?.0));
+    let parts = Parts { live, history: history.enabled.then_some(history) };
     let run = watch::prepare_with(cli, Form::Findings { as_json: false }, rules)?;
     let mut out = std::io::stdout();
     for address in addresses {
         writeln!(out, "listening on http://{address}").context("say where it listens")?;
     }
-    let outcome = run.serve(serve::attend(doors, live))?;
+    let outcome = run.serve(serve::attend(doors, parts))?;
     Ok(outcome.status(None))
 }
 
@@ -126,6 +141,12 @@ fn options_of(serve: &Serve, cli: &Cli) -> Result<Vec<(Key, toml::Value, &'stati
     set("watch", "counters", counters.and_then(text), "--counters");
     let is_off = serve.no_ebpf || cli.no_ebpf;
     set("watch", "ebpf", is_off.then(|| false.into()), "--no-ebpf");
+    let state = serve.state.as_ref();
+    set("serve", "state", state.and_then(text), "--state");
+    set("history", "path", state.and_then(|state| text(&state.join(FILE))), "--state");
+    set("history", "enabled", serve.no_history.then(|| false.into()), "--no-history");
+    let every = serve.history_interval.map(|it| TimeSpan(it).to_string().into());
+    set("history", "interval", every, "--history-interval");
     let profile =
         serve.profile.map(|profile| (Key::new(["profile"]), profile.name().into(), "--profile"));
     options.extend(profile);
@@ -147,7 +168,8 @@ fn configured(serve: &Serve, mut cli: Cli, config: &Config) -> Cli {
         cli.scope.all = watch.comm.is_none();
     }
     cli.no_ebpf = !watch.ebpf;
-    cli.interval = Some(config.serve.interval.0);
+    // What is kept is what is said.
+    cli.interval = Some(config.serve.interval.min(config.history.interval).0);
     cli.stacks = Some(watch.stacks);
     cli.max_memory = Some(watch.max_memory.0);
     cli.min_mapping = Some(watch.min_mapping.0);

@@ -22,6 +22,8 @@ pub struct Config {
     pub serve: Serve,
     /// Whom it watches, and how closely.
     pub watch: Watch,
+    /// What is kept on disk.
+    pub history: crate::history::Options,
     /// Absolute thresholds of the components that are named below.
     pub thresholds: Thresholds,
     /// Components with absolute thresholds, by name.
@@ -36,6 +38,8 @@ pub struct Serve {
     pub listen: Vec<SocketAddr>,
     /// The unix socket.
     pub socket: PathBuf,
+    /// The directory of what must survive a restart.
+    pub state: PathBuf,
     /// How often what is seen is summed up for those who listen.
     pub interval: TimeSpan,
     /// How much is said on standard error.
@@ -47,6 +51,7 @@ impl Default for Serve {
         Self {
             listen: vec![LISTEN],
             socket: PathBuf::from(SOCKET),
+            state: PathBuf::from(crate::history::STATE_DIR),
             interval: TimeSpan(Duration::from_secs(10)),
             log_level: LogLevel::Info,
         }

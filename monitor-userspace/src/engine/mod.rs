@@ -43,7 +43,7 @@ pub use requests::Request;
 pub use runs::{OtherRuns, grow_alike};
 use rustc_hash::FxHashMap;
 pub use scope::CommPattern;
-pub use view::{HostMemory, viewed};
+pub use view::{HostMemory, moved, viewed};
 pub use whole::{Standing, Tale, Whole, is_in, rise_within};
 pub use whole_finding::{Owner, whole_finding};
 

@@ -8,7 +8,7 @@ use crate::{
     inventory::{Object, Watch},
     output::{Direction, FindingState, RuleText, Tracked, Trend, View, Viewed},
     rule::{Drift, Drifts},
-    series::{Series, SeriesSpec},
+    series::{Bucket, Series, SeriesSpec},
 };
 
 /// Processes asked for by name that ended and are still shown; of more, the last.
@@ -161,6 +161,23 @@ fn is_stream(object: &Object) -> bool {
 fn is_connected(object: &Object) -> bool {
     matches!(object.socket.family, AF_INET | AF_INET6)
         && !UNCONNECTED.contains(&object.socket.state)
+}
+
+/// How a measure moved that was looked at so: times in nanoseconds, never decreasing, and values. What is no
+/// level but a flow, such as CPU, has a mean that means more than its floor.
+pub fn moved(
+    resource: &'static str,
+    unit: &'static str,
+    least: f64,
+    is_flow: bool,
+    looks: impl Iterator<Item = (u64, f64)>,
+) -> Option<Trend> {
+    let mut series = Series::new(SPEC);
+    for (at_ns, value) in looks {
+        series.push(at_ns, value, 0.0);
+    }
+    let of = if is_flow { |bucket: &Bucket| bucket.mean } else { |bucket: &Bucket| bucket.floor };
+    Some(trend(resource, unit, &Drift::of(&series, of)?, least))
 }
 
 /// A process with its measures in words.

@@ -3,12 +3,17 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::Timestamp;
+use super::{
+    Timestamp,
+    word::{self, Word},
+};
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Suspect.
@@ -55,7 +60,7 @@ impl std::str::FromStr for Severity {
 }
 
 /// Where a finding is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingState {
     /// It begins.
@@ -67,7 +72,7 @@ pub enum FindingState {
 }
 
 /// What a finding is taken for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingVerdict {
     /// It grows without end, and every other explanation is refuted.
@@ -108,34 +113,38 @@ impl FindingVerdict {
 }
 
 /// A figure that speaks for or against a finding.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// What was measured.
     pub name: Cow<'static, str>,
     /// The figure.
     pub value: f64,
     /// What it speaks for.
-    pub says: &'static str,
+    #[serde(deserialize_with = "word::word")]
+    pub says: Word,
     /// The sentence for a person.
     pub text: String,
 }
 
 /// The best explanation that is not a leak.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rival {
     /// Its name.
-    pub hypothesis: &'static str,
+    #[serde(deserialize_with = "word::word")]
+    pub hypothesis: Word,
     /// How likely it is.
     pub probability: f64,
     /// What would tell it from a leak.
-    pub decided_by: &'static str,
+    #[serde(deserialize_with = "word::word")]
+    pub decided_by: Word,
 }
 
 /// How likely one explanation of growth is.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Believed {
     /// Its name.
-    pub hypothesis: &'static str,
+    #[serde(deserialize_with = "word::word")]
+    pub hypothesis: Word,
     /// Whether it is a leak.
     pub is_leak: bool,
     /// How likely it is.
@@ -143,7 +152,7 @@ pub struct Believed {
 }
 
 /// A limit on the way of what grows.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitUse {
     /// Its name.
     pub limit: String,
@@ -154,7 +163,7 @@ pub struct LimitUse {
 }
 
 /// When a limit is reached, if it goes on like this.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Forecast {
     /// Which limit is the nearest.
     pub limit: String,
@@ -167,7 +176,7 @@ pub struct Forecast {
 }
 
 /// What an earlier run of a service came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// It grew until it ended.
@@ -179,7 +188,7 @@ pub enum RunState {
 }
 
 /// An earlier run of the same service.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EarlierRun {
     /// When it began.
     pub started: Timestamp,
@@ -196,7 +205,7 @@ pub struct EarlierRun {
 }
 
 /// What other runs of the same service show: those before this process, and those beside it.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Runs {
     /// Runs before this one, one after the other, that grew like this until they ended.
     pub grew_alike: u32,
@@ -211,7 +220,7 @@ pub struct Runs {
 }
 
 /// A rule that holds for a process, a component or the host.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// When this line was made.
     pub ts: Timestamp,
@@ -238,7 +247,8 @@ pub struct Finding {
     /// How fast, in `rate_unit` a minute; `None` where nothing grows.
     pub rate_per_min: Option<f64>,
     /// What the rate counts: `bytes` or `items`.
-    pub rate_unit: Option<&'static str>,
+    #[serde(default, deserialize_with = "word::maybe")]
+    pub rate_unit: Option<Word>,
     /// 95 % interval of the rate.
     pub rate_interval: Option<[f64; 2]>,
     /// Probability of a leak; `None` where that is not the question.

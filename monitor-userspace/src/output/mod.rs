@@ -13,6 +13,7 @@ mod objects;
 mod rule_error;
 mod time;
 mod view;
+mod word;
 
 pub(crate) use amount::{amount_text, byte_text, grows};
 pub use component::ComponentSnapshot;

@@ -11,6 +11,18 @@ use super::event::schema;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(pub i64);
 
+impl Timestamp {
+    /// From milliseconds since 1970.
+    pub(crate) fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn millis(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+}
+
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(9));
 
 impl Display for Timestamp {

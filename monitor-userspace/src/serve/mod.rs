@@ -14,6 +14,7 @@ pub use reload::Live;
 use crate::{
     agent::{Attending, Desk},
     api::{Api, Caller},
+    history::{self, History},
 };
 
 /// Where it listens.
@@ -25,14 +26,23 @@ pub struct Where {
     pub socket: Option<PathBuf>,
 }
 
-/// Attends to a desk at these doors, with a configuration that is kept up to date, until it is dropped.
-pub fn attend(doors: Doors, live: Live) -> impl FnOnce(Desk) -> Attending {
+/// What the service does beside answering.
+#[derive(Debug)]
+pub struct Parts {
+    /// The configuration, which is kept up to date.
+    pub live: Live,
+    /// What is kept on disk, unless that is off.
+    pub history: Option<history::Options>,
+}
+
+/// Attends to a desk at these doors, until it is dropped.
+pub fn attend(doors: Doors, parts: Parts) -> impl FnOnce(Desk) -> Attending {
     move |desk| {
         Box::pin(async move {
             let _leaving = Leaving;
             tokio::select! {
-                ended = attended(doors, desk.clone()) => ended,
-                ended = live.keep(desk) => ended,
+                ended = attended(doors, parts.history, desk.clone()) => ended,
+                ended = parts.live.keep(desk) => ended,
             }
         })
     }
@@ -47,9 +57,18 @@ impl Drop for Leaving {
     }
 }
 
-async fn attended(doors: Doors, desk: Desk) -> Result<()> {
-    let router = Api::new(desk).router();
+async fn attended(doors: Doors, history: Option<history::Options>, desk: Desk) -> Result<()> {
+    let history = history.map(History::start).transpose()?;
     let mut serving = tokio::task::JoinSet::new();
+    if let Some(history) = &history {
+        let heard = history::hear(desk.news(), history.handle().clone());
+        serving.spawn(async move {
+            heard.await;
+            // The engine says no more: the run is about to end.
+            std::future::pending().await
+        });
+    }
+    let router = Api::new(desk, history.as_ref().map(|it| it.handle().clone())).router();
     let open = doors.open()?;
     for listener in open.tcp {
         let router = router.clone().layer(axum::middleware::from_fn(listen::note_remote));

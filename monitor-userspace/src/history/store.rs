@@ -1,0 +1,306 @@
+//! The file as its one writer has it: opened, checked, replaced where it is damaged, and written.
+
+use std::{collections::HashMap, io, path::PathBuf, time::Duration};
+
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension as _, Transaction, params, params_from_iter,
+    types::Value as Sql,
+};
+
+use super::{
+    Options, aside, finding,
+    measure::{COUNT, Values, of_component, of_host, of_process},
+    schema::{self, each},
+};
+use crate::output::{ComponentSnapshot, Finding, Interval, Snapshot, Timestamp};
+
+/// How long a writer waits for a reader that is in the way.
+const BUSY: Duration = Duration::from_secs(5);
+/// The start of a process is the time of boot, which is read anew by each run, plus what the kernel says:
+/// starts of one pid that are nearer to each other are one.
+const SAME_START_MS: i64 = 1000;
+
+/// Why the history cannot be opened or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite says so.
+    #[error("{0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file system says so.
+    #[error("{path}: {error}", path = path.display())]
+    File {
+        /// Which file or directory.
+        path: PathBuf,
+        /// What it says.
+        error: io::Error,
+    },
+    /// What is in the file makes no sense.
+    #[error("the file is damaged: {0}")]
+    Damaged(String),
+    /// A newer version of the agent wrote it.
+    #[error("{path} was written by a newer version of the agent (tables of version {found})", path = path.display())]
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// The version of its tables.
+        found: i64,
+    },
+}
+
+/// The file as its writer has it.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) db: Connection,
+    pub(super) options: Options,
+    run: i64,
+    known: HashMap<Who, Known>,
+    /// The hour of the samples that are not rolled up yet.
+    pub(super) hour: Option<i64>,
+}
+
+/// Whose samples a series has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Who {
+    Process { pid: u32, started_ms: Option<i64> },
+    Component { cgroup: String },
+}
+
+#[derive(Debug)]
+struct Known {
+    series: i64,
+    name: String,
+    look: i64,
+}
+
+impl StoreError {
+    /// Whether the file itself is broken, so that only another one helps.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            ),
+            Self::File { .. } | Self::Newer { .. } => false,
+        }
+    }
+}
+
+impl Store {
+    /// Opens the file, or makes it, and begins a run. A damaged file is an error.
+    pub fn open(options: &Options, now: Timestamp) -> Result<Self, StoreError> {
+        let path = &options.path;
+        aside::make(path)?;
+        let mut db = Connection::open(path)?;
+        db.busy_timeout(BUSY)?;
+        let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found > schema::VERSION {
+            return Err(StoreError::Newer { path: path.clone(), found });
+        }
+        // Takes effect in a file without tables only.
+        db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        db.pragma_update(None, "journal_mode", "WAL")?;
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+        db.pragma_update(None, "journal_size_limit", 16 << 20)?;
+        let check: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if check != "ok" {
+            return Err(StoreError::Damaged(check));
+        }
+        schema::migrate(&mut db)?;
+        let hour =
+            "SELECT look.ts_ms / 3600000 FROM recent JOIN look ON look.id = recent.look LIMIT 1";
+        let hour = db.query_row(hour, [], |row| row.get(0)).optional()?;
+        db.execute(
+            "INSERT INTO run (version, started_ms, last_ms) VALUES (?, ?, ?2)",
+            params![env!("CARGO_PKG_VERSION"), now.millis()],
+        )?;
+        let run = db.last_insert_rowid();
+        Ok(Self { db, options: options.clone(), run, known: HashMap::new(), hour })
+    }
+
+    /// Keeps the state of all processes, whole or not at all; how many samples that was.
+    pub fn look(&mut self, interval: &Interval) -> Result<u64, StoreError> {
+        let at_ms = interval.ts.millis();
+        let hour = at_ms.div_euclid(schema::ONE_HOUR.step_ms);
+        if self.hour.is_some_and(|old| old != hour) {
+            self.roll(at_ms)?;
+            self.drop_old(at_ms)?;
+        }
+        let written = self.try_look(interval, at_ms);
+        if written.is_err() {
+            // What was rolled back is not there.
+            self.known.clear();
+        }
+        let written = written?;
+        self.hour = Some(hour);
+        self.keep_to_size()?;
+        Ok(written)
+    }
+
+    fn try_look(&mut self, interval: &Interval, at_ms: i64) -> Result<u64, StoreError> {
+        let all = self.db.transaction()?;
+        let look = insert_look(&all, interval, self.run)?;
+        let mut scribe = Scribe { all: &all, known: &mut self.known, look, at_ms };
+        for snapshot in &interval.snapshots {
+            let series = scribe.process(snapshot)?;
+            scribe.sample(series, &of_process(snapshot))?;
+        }
+        for component in &interval.components {
+            let series = scribe.component(component)?;
+            scribe.sample(series, &of_component(component))?;
+        }
+        all.execute("UPDATE run SET last_ms = ? WHERE id = ?", params![at_ms, self.run])?;
+        all.commit()?;
+        // Who is not there any more will not come back; a few looks are for those left out of one.
+        self.known.retain(|_, known| known.look + 10 > look);
+        Ok((interval.snapshots.len() + interval.components.len()) as u64)
+    }
+
+    /// Keeps lines of findings.
+    pub fn findings<'a>(
+        &mut self,
+        findings: impl IntoIterator<Item = &'a Finding>,
+    ) -> Result<(), StoreError> {
+        let all = self.db.transaction()?;
+        for finding in findings {
+            finding::insert(&all, finding, self.run)?;
+        }
+        Ok(all.commit()?)
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) -> Result<(), StoreError> {
+        let all = self.db.transaction()?;
+        for table in ["look", "series", "recent", "chunk", "finding", "finding_change"] {
+            all.execute_batch(&format!("DELETE FROM {table}"))?;
+        }
+        for tier in schema::TIERS {
+            all.execute_batch(&format!("DELETE FROM {}_step", tier.table))?;
+        }
+        all.execute("DELETE FROM run WHERE id <> ?", [self.run])?;
+        all.commit()?;
+        self.known.clear();
+        self.hour = None;
+        self.give_back(None)?;
+        Ok(())
+    }
+
+    /// Notes the end of the run; closing the file moves what is in its log into it.
+    pub fn end(self, now: Timestamp) -> Result<(), StoreError> {
+        let sql = "UPDATE run SET ended_ms = ? WHERE id = ?";
+        self.db.execute(sql, params![now.millis(), self.run])?;
+        self.db.close().map_err(|(_, error)| error.into())
+    }
+}
+
+/// Writes the samples of one look.
+struct Scribe<'a> {
+    all: &'a Transaction<'a>,
+    known: &'a mut HashMap<Who, Known>,
+    look: i64,
+    at_ms: i64,
+}
+
+impl Scribe<'_> {
+    fn process(&mut self, it: &Snapshot) -> rusqlite::Result<i64> {
+        let started_ms = it.start_time.map(Timestamp::millis);
+        let find = |all: &Transaction<'_>| {
+            all.prepare_cached(
+                "SELECT id FROM series WHERE kind = 'process' AND pid = ?1 AND started_ms BETWEEN ?2 AND ?3 \
+                 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row(
+                params![
+                    it.pid,
+                    started_ms.map(|at| at - SAME_START_MS),
+                    started_ms.map(|at| at + SAME_START_MS)
+                ],
+                |row| row.get(0),
+            )
+            .optional()
+        };
+        let insert = |all: &Transaction<'_>, at_ms: i64| {
+            all.prepare_cached(
+                "INSERT INTO series (kind, pid, started_ms, name, cmdline, component, first_ms, last_ms) \
+                 VALUES ('process', ?, ?, ?, ?, ?, ?6, ?6)",
+            )?
+            .insert(params![it.pid, started_ms, it.comm, it.cmdline, it.component, at_ms])
+        };
+        let who = Who::Process { pid: it.pid, started_ms };
+        self.series(who, &it.comm, it.cmdline.as_deref(), find, insert)
+    }
+
+    fn component(&mut self, it: &ComponentSnapshot) -> rusqlite::Result<i64> {
+        let find = |all: &Transaction<'_>| {
+            all.prepare_cached(
+                "SELECT id FROM series WHERE kind = 'component' AND name = ? AND cgroup = ? LIMIT 1",
+            )?
+            .query_row(params![it.component, it.cgroup], |row| row.get(0))
+            .optional()
+        };
+        let insert = |all: &Transaction<'_>, at_ms: i64| {
+            all.prepare_cached(
+                "INSERT INTO series (kind, name, component, cgroup, first_ms, last_ms) \
+                 VALUES ('component', ?, ?1, ?, ?3, ?3)",
+            )?
+            .insert(params![it.component, it.cgroup, at_ms])
+        };
+        let who = Who::Component { cgroup: it.cgroup.clone() };
+        self.series(who, &it.component, None, find, insert)
+    }
+
+    /// The series of somebody: remembered, found in the file, or made.
+    fn series(
+        &mut self,
+        who: Who,
+        name: &str,
+        cmdline: Option<&str>,
+        find: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Option<i64>>,
+        insert: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<i64>,
+    ) -> rusqlite::Result<i64> {
+        if let Some(known) = self.known.get_mut(&who) {
+            known.look = self.look;
+            if known.name != name {
+                // It became another program.
+                let sql = "UPDATE series SET name = ?, cmdline = ? WHERE id = ?";
+                self.all.execute(sql, params![name, cmdline, known.series])?;
+                name.clone_into(&mut known.name);
+            }
+            return Ok(known.series);
+        }
+        let series = match find(self.all)? {
+            Some(series) => series,
+            None => insert(self.all, self.at_ms)?,
+        };
+        self.known.insert(who, Known { series, name: name.to_owned(), look: self.look });
+        Ok(series)
+    }
+
+    fn sample(&self, series: i64, values: &Values) -> rusqlite::Result<()> {
+        let columns = each(ToOwned::to_owned);
+        let marks = ", ?".repeat(COUNT);
+        let sql = format!("INSERT INTO recent (series, look{columns}) VALUES (?, ?{marks})");
+        let values = values.iter().map(|value| value.map_or(Sql::Null, Sql::Integer));
+        let all = [Sql::Integer(series), Sql::Integer(self.look)].into_iter().chain(values);
+        self.all.prepare_cached(&sql)?.execute(params_from_iter(all))?;
+        Ok(())
+    }
+}
+
+fn insert_look(all: &Transaction<'_>, interval: &Interval, run: i64) -> rusqlite::Result<i64> {
+    let [used, total, swap, cpu] = interval.host.as_ref().map_or([None; 4], of_host);
+    all.prepare_cached(
+        "INSERT INTO look (ts_ms, run, processes, components, memory_used_bytes, mem_total_bytes, \
+         swap_used_bytes, cpu_hundredths) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .insert(params![
+        interval.ts.millis(),
+        run,
+        interval.snapshots.len() as i64,
+        interval.components.len() as i64,
+        used,
+        total,
+        swap,
+        cpu
+    ])
+}
