@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::{
-    command::{Agent, LeakRules, Look, Serve},
+    command::{Agent, Alert, LeakRules, Look, Serve, Silence},
     output::Severity,
     plan,
 };
@@ -165,6 +165,11 @@ pub enum Action {
     Serve(Serve),
     /// Say how the running agent is.
     Status(Agent),
+    /// See whether alerts arrive.
+    #[command(subcommand)]
+    Alert(Alert),
+    /// Let nobody be told of a cause for a while, unless it doubles. Without a finding, list the silences.
+    Silence(Silence),
     /// Print shell completions.
     Completions {
         /// For which shell.

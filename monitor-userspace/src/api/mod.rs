@@ -5,6 +5,7 @@ mod agent;
 mod answers;
 mod error;
 mod seen;
+mod silences;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -12,6 +13,7 @@ pub use agent::Status;
 use axum::{Router, routing::get};
 pub use error::Problem;
 pub use seen::Seen;
+pub use silences::{Silence, Silences};
 
 use crate::agent::Desk;
 
@@ -48,6 +50,7 @@ impl Api {
             .route("/readyz", get(agent::ready))
             .route("/api/monitoring/agent", get(agent::status))
             .route("/api/monitoring/answers/{question}", get(answers::answer))
+            .merge(silences::router())
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
             .with_state(self.clone())

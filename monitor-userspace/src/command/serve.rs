@@ -4,15 +4,18 @@ use std::{io::Write as _, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::watch;
+use super::{alert, watch};
 use crate::{
     agent::Form,
+    alert::Alerts,
     cli::{Cli, Scope},
-    serve::{self, Doors, Where},
+    serve::{self, Doors, Parts, Where},
 };
 
 /// Where the agent listens if nobody says.
 pub(super) const SOCKET: &str = "/run/memwatch-ebpf/memwatch-ebpf.sock";
+/// Where its state is if nobody says.
+const STATE: &str = "/var/lib/memwatch-ebpf";
 const LISTEN: &str = "127.0.0.1:9890";
 
 /// How the service runs.
@@ -30,6 +33,14 @@ pub struct Serve {
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub socket: PathBuf,
 
+    /// Read whom to alert from the section [alerts] of this file.
+    #[arg(long, value_name = "FILE")]
+    pub alerts: Option<PathBuf>,
+
+    /// Keep what must survive a restart in this folder.
+    #[arg(long, value_name = "DIR", default_value = STATE)]
+    pub state: PathBuf,
+
     /// Use /proc alone: coarser, and without the kernel's events.
     #[arg(long)]
     pub no_ebpf: bool,
@@ -45,11 +56,12 @@ pub(super) fn serve(serve: Serve, mut cli: Cli) -> Result<u8> {
     let place = Where { listen: serve.listen, socket: Some(serve.socket) };
     let doors = Doors::bind(&place)?;
     let addresses = doors.addresses();
+    let alerts = Alerts::start(&alert::options(serve.alerts.as_deref())?, &serve.state)?;
     let run = watch::prepare(cli, Form::Findings { as_json: false })?;
     let mut out = std::io::stdout();
     for address in addresses {
         writeln!(out, "listening on http://{address}").context("say where it listens")?;
     }
-    let outcome = run.serve(serve::attend(doors))?;
+    let outcome = run.serve(serve::attend(doors, Parts { alerts }))?;
     Ok(outcome.status(None))
 }

@@ -10,6 +10,7 @@ pub use listen::Doors;
 
 use crate::{
     agent::{Attending, Desk},
+    alert::{Alerts, Ends},
     api::{Api, Caller},
 };
 
@@ -22,13 +23,33 @@ pub struct Where {
     pub socket: Option<PathBuf>,
 }
 
-/// Attends to a desk at these doors, until it is dropped.
-pub fn attend(doors: Doors) -> impl FnOnce(Desk) -> Attending {
-    move |desk| Box::pin(attended(doors, desk))
+/// What the service does beside answering.
+#[derive(Debug)]
+pub struct Parts {
+    /// Tells others of findings, unless that is off.
+    pub alerts: Option<(Alerts, Ends)>,
 }
 
-async fn attended(doors: Doors, desk: Desk) -> Result<()> {
-    let router = Api::new(desk).router();
+/// Attends to a desk at these doors, until it is dropped.
+pub fn attend(doors: Doors, parts: Parts) -> impl FnOnce(Desk) -> Attending {
+    move |desk| {
+        // It listens before the engine says its first word.
+        let (alerts, ends) = parts.alerts.unzip();
+        let hearing = alerts.clone().map(|alerts| alerts.hear(&desk));
+        Box::pin(async move {
+            let _ends = ends;
+            let hearing = hearing.map(tokio::spawn);
+            let served = attended(doors, desk, alerts).await;
+            if let Some(hearing) = hearing {
+                hearing.abort();
+            }
+            served
+        })
+    }
+}
+
+async fn attended(doors: Doors, desk: Desk, alerts: Option<Alerts>) -> Result<()> {
+    let router = Api::new(desk).router().layer(Extension(alerts));
     let mut serving = tokio::task::JoinSet::new();
     let open = doors.open()?;
     for listener in open.tcp {
