@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    command::{Agent, Configure, LeakRules, Look, Serve, Setup},
+    command::{Agent, Alert, Configure, LeakRules, Look, Serve, Setup, Silence},
     output::Severity,
     plan,
 };
@@ -170,6 +170,11 @@ pub enum Action {
     Setup(Setup),
     /// Say how the running agent is.
     Status(Agent),
+    /// See whether alerts arrive.
+    #[command(subcommand)]
+    Alert(Alert),
+    /// Let nobody be told of a cause for a while, unless it doubles. Without a finding, list the silences.
+    Silence(Silence),
     /// Print shell completions.
     Completions {
         /// For which shell.

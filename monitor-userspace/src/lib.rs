@@ -5,13 +5,15 @@
 //! - *decide* (pure, no I/O, no clock, no threads): [`plan`], [`event`], [`inventory`],
 //!   [`series`], [`detect`], [`rule`], [`engine`], [`output`]
 //! - *do* (touches the kernel or a sink): [`kernel`], the only user of aya; [`sink`]; [`agent`],
-//!   which wires the stages; [`history`], what is kept on disk; [`api`], which answers over HTTP; [`serve`], which
-//!   wires the service; [`client`], which asks a running agent; [`config`], what is set where; [`setup`], which
-//!   installs the service; [`command`], what the command line asks for
+//!   which wires the stages; [`history`], what is kept on disk; [`alert`], which tells others of findings; [`api`],
+//!   which answers over HTTP; [`serve`], which wires the service; [`client`], which asks a running agent;
+//!   [`config`], what is set where; [`setup`], which installs the service; [`command`], what the command line
+//!   asks for
 //!
 //! The tree is checked by `tests/architecture.rs` of this crate.
 
 pub mod agent;
+pub mod alert;
 pub mod api;
 pub mod cli;
 pub mod client;

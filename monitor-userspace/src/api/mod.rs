@@ -6,6 +6,7 @@ mod answers;
 mod error;
 mod history;
 mod seen;
+mod silences;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -17,6 +18,7 @@ use axum::{
 pub use error::Problem;
 pub use history::{Forgotten, HistoryAnswer, HistoryScope};
 pub use seen::Seen;
+pub use silences::{Silence, Silences};
 
 use tokio::sync::Semaphore;
 
@@ -60,6 +62,7 @@ impl Api {
             .route("/api/monitoring/answers/{question}", get(answers::answer))
             .route("/api/monitoring/history", get(history::history))
             .route("/api/monitoring/reset", post(history::reset))
+            .merge(silences::router())
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
             .with_state(self.clone())

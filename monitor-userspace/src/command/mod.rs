@@ -1,5 +1,6 @@
 //! What the command line asks for, one module each, and the statuses they end with.
 
+mod alert;
 mod answer;
 mod ask;
 mod config;
@@ -22,6 +23,7 @@ use std::{
     path::Path,
 };
 
+pub use alert::{Alert, Silence};
 pub use answer::Look;
 use anyhow::{Context as _, Result};
 pub use ask::Agent;
@@ -107,6 +109,8 @@ pub fn run(cli: Cli) -> Result<u8> {
         Some(Action::Serve(serve)) => serve::serve(&serve.clone(), cli),
         Some(Action::Config(asked)) => config::config(asked),
         Some(Action::Setup(asked)) => setup::setup(asked),
+        Some(Action::Alert(asked)) => alert::alert(asked),
+        Some(Action::Silence(asked)) => alert::silence(asked),
         Some(Action::Status(agent)) => ask::status(agent),
         Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked),
         Some(Action::LeakCheck(look)) => answer::leak_check(look.clone(), cli),

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use super::{Refusal, config, watch};
 use crate::{
     agent::Form,
+    alert::Alerts,
     cli::{self, Cli, Scope, Stacks},
     config::{ByteSize, Config, Key, Place, Profile, Sources, TimeSpan},
     history::FILE,
@@ -90,11 +91,13 @@ pub(super) fn serve(serve: &Serve, cli: Cli) -> Result<u8> {
     };
     let doors = Doors::bind(&place)?;
     let addresses = doors.addresses();
+    let alerts = loaded.config.alerts.clone().with_environment();
+    let alerts = Alerts::start(&alerts, &loaded.config.serve.state)?;
     let cli = configured(serve, cli, &loaded.config);
     let history = loaded.config.history.clone();
     let live =
         Live::new(sources, loaded, rules.0.clone(), |config| Ok(config::rules_of(config)?.0));
-    let parts = Parts { live, history: history.enabled.then_some(history) };
+    let parts = Parts { live, history: history.enabled.then_some(history), alerts };
     let run = watch::prepare_with(cli, Form::Findings { as_json: false }, rules)?;
     let mut out = std::io::stdout();
     for address in addresses {

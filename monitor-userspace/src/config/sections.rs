@@ -22,6 +22,8 @@ pub struct Config {
     pub serve: Serve,
     /// Whom it watches, and how closely.
     pub watch: Watch,
+    /// Who is told of findings.
+    pub alerts: crate::alert::Options,
     /// What is kept on disk.
     pub history: crate::history::Options,
     /// Absolute thresholds of the components that are named below.

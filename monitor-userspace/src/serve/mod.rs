@@ -13,6 +13,7 @@ pub use reload::Live;
 
 use crate::{
     agent::{Attending, Desk},
+    alert::{Alerts, Ends},
     api::{Api, Caller},
     history::{self, History},
 };
@@ -33,17 +34,27 @@ pub struct Parts {
     pub live: Live,
     /// What is kept on disk, unless that is off.
     pub history: Option<history::Options>,
+    /// Tells others of findings, unless that is off.
+    pub alerts: Option<(Alerts, Ends)>,
 }
 
 /// Attends to a desk at these doors, until it is dropped.
 pub fn attend(doors: Doors, parts: Parts) -> impl FnOnce(Desk) -> Attending {
     move |desk| {
+        // They listen before the engine says its first word.
+        let (alerts, ends) = parts.alerts.unzip();
+        let hearing = alerts.clone().map(|alerts| alerts.hear(&desk));
         Box::pin(async move {
-            let _leaving = Leaving;
-            tokio::select! {
-                ended = attended(doors, parts.history, desk.clone()) => ended,
+            let (_leaving, _ends) = (Leaving, ends);
+            let hearing = hearing.map(tokio::spawn);
+            let ended = tokio::select! {
+                ended = attended(doors, parts.history, desk.clone(), alerts) => ended,
                 ended = parts.live.keep(desk) => ended,
+            };
+            if let Some(hearing) = hearing {
+                hearing.abort();
             }
+            ended
         })
     }
 }
@@ -57,7 +68,12 @@ impl Drop for Leaving {
     }
 }
 
-async fn attended(doors: Doors, history: Option<history::Options>, desk: Desk) -> Result<()> {
+async fn attended(
+    doors: Doors,
+    history: Option<history::Options>,
+    desk: Desk,
+    alerts: Option<Alerts>,
+) -> Result<()> {
     let history = history.map(History::start).transpose()?;
     let mut serving = tokio::task::JoinSet::new();
     if let Some(history) = &history {
@@ -68,7 +84,8 @@ async fn attended(doors: Doors, history: Option<history::Options>, desk: Desk) -
             std::future::pending().await
         });
     }
-    let router = Api::new(desk, history.as_ref().map(|it| it.handle().clone())).router();
+    let api = Api::new(desk, history.as_ref().map(|it| it.handle().clone()));
+    let router = api.router().layer(Extension(alerts));
     let open = doors.open()?;
     for listener in open.tcp {
         let router = router.clone().layer(axum::middleware::from_fn(listen::note_remote));

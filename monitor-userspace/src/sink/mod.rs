@@ -14,6 +14,7 @@ pub use json::Json;
 pub use queue::{Hurry, Queue, QueueReader};
 pub use table::Live;
 pub use words::Paint;
+pub(crate) use words::{ended, finding_sentence};
 
 use crate::output::Output;
 

@@ -40,11 +40,16 @@ impl Paint {
 
 /// The sentence of a finding.
 pub(super) fn finding_line(finding: &Finding) -> String {
-    let who = whose(finding);
     if finding.state == FindingState::Resolved {
-        return format!("RESOLVED {} {who}: {}", finding.rule, ended(finding));
+        return format!("RESOLVED {} {}: {}", finding.rule, whose(finding), ended(finding));
     }
     let verb = if finding.state == FindingState::Open { "FINDING" } else { "UPDATE" };
+    let what = finding_sentence(finding);
+    format!("{verb} [{}] {} {what}", finding.severity, finding.rule)
+}
+
+/// Whom a finding that is open is about, what is so, since when, and what else is known of it.
+pub(crate) fn finding_sentence(finding: &Finding) -> String {
     let more: String = [whereof(finding), sureness(finding), forecast(finding)]
         .into_iter()
         .flatten()
@@ -53,13 +58,7 @@ pub(super) fn finding_line(finding: &Finding) -> String {
             let _ = write!(all, "; {part}");
             all
         });
-    format!(
-        "{verb} [{}] {} {who}: {} since {}{more}",
-        finding.severity,
-        finding.rule,
-        what_happens(finding),
-        second(finding.since)
-    )
+    format!("{}: {} since {}{more}", whose(finding), what_happens(finding), second(finding.since))
 }
 
 /// Whom a finding is about.
@@ -154,7 +153,7 @@ pub(super) fn forecast(finding: &Finding) -> Option<String> {
 }
 
 /// How a finding ended.
-pub(super) fn ended(finding: &Finding) -> &'static str {
+pub(crate) fn ended(finding: &Finding) -> &'static str {
     match finding.verdict {
         FindingVerdict::Stopped => "growth stopped",
         FindingVerdict::Threshold => "no longer so",
