@@ -4,6 +4,7 @@
 mod agent;
 mod answers;
 mod error;
+mod openmetrics;
 mod seen;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -46,6 +47,7 @@ impl Api {
         Router::new()
             .route("/healthz", get(agent::alive))
             .route("/readyz", get(agent::ready))
+            .route("/metrics", get(openmetrics::metrics))
             .route("/api/monitoring/agent", get(agent::status))
             .route("/api/monitoring/answers/{question}", get(answers::answer))
             .fallback(error::not_found)
