@@ -14,6 +14,7 @@ pub use json::Json;
 pub use queue::{Hurry, Queue, QueueReader};
 pub use table::Live;
 pub use words::Paint;
+pub(crate) use words::time as time_text;
 
 use crate::output::{Output, is_hostile};
 
