@@ -23,6 +23,11 @@ pub(crate) fn number(value: &Value, digits: usize, unit: &str) -> String {
     value.as_f64().map_or("-".to_owned(), |value| format!("{value:.digits$}{unit}"))
 }
 
+/// So many of something; an unknown number is several.
+pub(crate) fn counted(value: &Value, one: &str, many: &str) -> String {
+    format!("{} {}", text(value), if value.as_u64() == Some(1) { one } else { many })
+}
+
 /// An amount in bytes.
 pub(crate) fn bytes(value: &Value) -> String {
     value.as_f64().map_or("-".to_owned(), byte_text)

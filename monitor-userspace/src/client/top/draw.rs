@@ -5,12 +5,13 @@ use ratatui::{
     layout::{Constraint, Layout, Rect},
     style::{Color, Modifier, Style},
     text::Line,
-    widgets::{Block, Cell, Clear, Paragraph, Row as TableRow, Table, TableState},
+    widgets::{Block, Clear, Paragraph},
 };
 
 use super::{
-    frame::{Head, Row},
-    state::{Mode, SORTS, Sort, State},
+    frame::Head,
+    state::{Mode, SORTS, State},
+    table,
 };
 use crate::{output::byte_text, sink};
 
@@ -30,7 +31,7 @@ pub(super) fn draw(screen: &mut Frame<'_>, state: &mut State) {
     .areas::<4>(screen.area());
     let [head, table, pane, foot] = areas;
     screen.render_widget(head_lines(state), head);
-    draw_table(screen, state, table);
+    table::draw(screen, state, table);
     if state.shows_findings {
         draw_findings(screen, state, pane);
     }
@@ -40,11 +41,11 @@ pub(super) fn draw(screen: &mut Frame<'_>, state: &mut State) {
     }
 }
 
-fn bytes(value: Option<f64>) -> String {
+pub(super) fn bytes(value: Option<f64>) -> String {
     value.map_or("-".to_owned(), byte_text)
 }
 
-fn number(value: Option<f64>, digits: usize) -> String {
+pub(super) fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
 }
 
@@ -77,78 +78,13 @@ fn host_line(head: &Head) -> String {
 }
 
 /// A colour, where colours are welcome; else what carries the same.
-fn style(state: &State, severity: Option<&str>) -> Style {
+pub(super) fn style(state: &State, severity: Option<&str>) -> Style {
     match (severity, state.has_colour) {
         (Some("high" | "critical"), true) => Style::new().fg(Color::Red),
         (Some(_), true) => Style::new().fg(Color::Yellow),
         (Some("high" | "critical"), false) => Style::new().add_modifier(Modifier::BOLD),
         _ => Style::new(),
     }
-}
-
-const COLUMNS: [(&str, Option<Sort>, u16); 9] = [
-    ("PID", Some(Sort::Pid), 8),
-    ("NAME", Some(Sort::Name), 16),
-    ("MEMORY", Some(Sort::Memory), 11),
-    ("GROWTH/min", Some(Sort::Growth), 12),
-    ("RSS", None, 11),
-    ("FDS", Some(Sort::Descriptors), 7),
-    ("THREADS", Some(Sort::Threads), 8),
-    ("CPU%", Some(Sort::Cpu), 7),
-    ("USER  COMPONENT", None, 10),
-];
-
-fn draw_table(screen: &mut Frame<'_>, state: &mut State, area: Rect) {
-    let rows = state.rows();
-    let selected = state.selected.min(rows.len().saturating_sub(1));
-    let shown = rows
-        .iter()
-        .map(|row| TableRow::new(cells(row)).style(style(state, row.severity.as_deref())));
-    let heading = COLUMNS.map(|(name, sort, width)| {
-        let mark =
-            if sort == Some(state.sort) { if state.is_reversed { "^" } else { "v" } } else { "" };
-        let name = format!("{name}{mark}");
-        let is_left = matches!(sort, None | Some(Sort::Name)) && !name.starts_with("RSS");
-        Cell::from(if is_left { name } else { right(&name, width) })
-    });
-    let last = COLUMNS.len() - 1;
-    let widths = COLUMNS.iter().enumerate().map(|(at, (_, _, width))| {
-        if at == last { Constraint::Min(*width) } else { Constraint::Length(*width) }
-    });
-    let table = Table::new(shown, widths)
-        .header(TableRow::new(heading).style(Style::new().add_modifier(Modifier::BOLD)))
-        .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED));
-    let mut position = TableState::new().with_selected(Some(selected));
-    screen.render_stateful_widget(table, area, &mut position);
-    state.selected = selected;
-}
-
-fn right(text: &str, width: u16) -> String {
-    format!("{text:>width$}", width = usize::from(width))
-}
-
-fn cells(row: &Row) -> [String; 9] {
-    let growth = row.growth_per_min.map_or("-".to_owned(), |rate| {
-        // Below a page a minute nothing moves.
-        if rate.abs() < 4096.0 { "0".to_owned() } else { byte_text(rate) }
-    });
-    let values = [
-        row.pid.to_string(),
-        row.comm.clone(),
-        bytes(row.memory_bytes),
-        growth,
-        bytes(row.rss_bytes),
-        number(row.descriptors, 0),
-        number(row.threads, 0),
-        number(row.cpu_percent, 1),
-        format!("{}  {}", row.user, row.component),
-    ];
-    let mut at = 0;
-    values.map(|value| {
-        let (name, _, width) = COLUMNS[at];
-        at += 1;
-        if name == "NAME" || at == COLUMNS.len() { value } else { right(&value, width) }
-    })
 }
 
 fn draw_findings(screen: &mut Frame<'_>, state: &State, area: Rect) {
@@ -181,10 +117,10 @@ fn foot_line(state: &State) -> Paragraph<'static> {
     }
     let filter = match state.filter.as_str() {
         "" => String::new(),
-        filter => format!("   filter: {}", sink::escape(filter)),
+        filter => format!("filter: {} (Esc drops it)   ", sink::escape(filter)),
     };
     Paragraph::new(format!(
-        "q leaves, ? helps, / filters, m g d t c p n sort, r turns, f findings{filter}"
+        "{filter}q leaves, ? helps, / filters, m g d t c p n sort, r turns, f findings"
     ))
 }
 

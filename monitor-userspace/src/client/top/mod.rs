@@ -7,6 +7,7 @@ mod draw;
 mod frame;
 mod growth;
 mod state;
+mod table;
 #[cfg(test)]
 mod tests;
 

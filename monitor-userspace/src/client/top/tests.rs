@@ -80,6 +80,17 @@ q leaves, ? helps, / filters, m g d t c p n sort, r turns, f findings
 }
 
 #[test]
+fn a_narrow_screen_keeps_who_it_is_and_what_it_holds() {
+    let narrow = screen(&mut state(), 60, 8);
+    let heading = narrow.lines().nth(2).unwrap();
+    let words: Vec<&str> = heading.split_whitespace().collect();
+    assert_eq!(words, ["PID", "NAME", "MEMORYv", "GROWTH/min", "FDS"]);
+    assert!(narrow.contains("65.0 MiB"), "{narrow}");
+    let tiny = screen(&mut state(), 20, 8);
+    assert!(tiny.contains("NAME") && tiny.contains("api"), "{tiny}");
+}
+
+#[test]
 fn help_lies_over_the_table_until_a_key() {
     let mut state = state();
     press(&mut state, "?");

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, str::FromStr};
 use serde_json::Value;
 
 use crate::{
-    client::words::{list, number, state, text},
+    client::words::{counted, list, number, state, text},
     sink::Paint,
 };
 
@@ -70,10 +70,10 @@ pub(super) fn performance(answer: &Value, paint: Paint) -> String {
         word => state(word, paint),
     };
     let mut all = format!(
-        "{health}: {} h watched, {} looks, {} alerts\n",
+        "{health}: {} h watched, {}, {}\n",
         number(&summary["trackingDuration"], 2, ""),
-        text(&summary["totalMetrics"]),
-        text(&summary["alerts"])
+        counted(&summary["totalMetrics"], "look", "looks"),
+        counted(&summary["alerts"], "alert", "alerts")
     );
     let trends = &answer["trends"];
     for (name, field, rate, unit) in [

@@ -111,12 +111,6 @@ struct Said {
     status: u8,
 }
 
-impl Said {
-    fn well(text: String) -> Self {
-        Self { text, status: 0 }
-    }
-}
-
 /// Asks a running agent and prints what it says; the exit status.
 pub(super) fn ask(wish: Wish, agent: &Agent, cli: &Cli) -> Result<u8> {
     let output = cli.output.as_deref();
@@ -156,10 +150,11 @@ fn said(wish: Wish, client: &Client, as_json: bool, paint: Paint) -> Result<Said
         Wish::LeakCheck => question::look_yourself("leak-check", error),
         _ => start_one(error),
     })?;
+    let status = act::status(&answer);
     if as_json {
-        return Ok(Said::well(format!("{answer}\n")));
+        return Ok(Said { text: format!("{answer}\n"), status });
     }
-    Ok(Said::well(match wish {
+    let text = match wish {
         Wish::Status => status::status(&answer, paint),
         Wish::Health { .. } => health::health(&answer, paint),
         Wish::Metrics(_) => figures::metrics(&answer, paint),
@@ -170,7 +165,8 @@ fn said(wish: Wish, client: &Client, as_json: bool, paint: Paint) -> Result<Said
         Wish::Gc => act::done("collection", &answer, paint),
         Wish::ForceCleanup => act::done("forced clean-up", &answer, paint),
         Wish::Reset => act::done("reset", &answer, paint),
-    }))
+    };
+    Ok(Said { text, status })
 }
 
 /// Who finds no agent is told how to have one, and what needs none.

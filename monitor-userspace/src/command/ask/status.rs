@@ -13,7 +13,7 @@ use crate::{
 pub(super) fn status(answer: &Value, paint: Paint) -> String {
     let stats = &answer["stats"];
     let head = format!(
-        "memwatch-ebpf {} watches {} processes, since {}",
+        "memwatch-ebpf {}: {} processes, watched for {}",
         text(&answer["version"]),
         text(&answer["processes"]),
         span(&answer["uptime"])

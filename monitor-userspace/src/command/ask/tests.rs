@@ -24,7 +24,7 @@ fn status_says_how_much_is_watched_and_whether_anything_was_lost() {
     );
     assert_eq!(
         text,
-        "memwatch-ebpf 0.1.0 watches 143 processes, since 2 h\n\
+        "memwatch-ebpf 0.1.0: 143 processes, watched for 2 h\n\
          2 open findings: memwatch-ebpf leaks\n\
          812 events taken, 3 events were lost\n\
          it takes 4.0 MiB of memory, - in the kernel, 0.4 % of a core\n"
@@ -127,7 +127,7 @@ fn performance_is_the_short_part_of_the_report() {
         )],
     );
     let wanted = "\
-warning: 1.50 h watched, 900 looks, 1 alerts
+warning: 1.50 h watched, 900 looks, 1 alert
   memory          increasing by 4.0 MB/min
   CPU             stable
   response times  unknown
@@ -152,7 +152,7 @@ fn a_leak_check_says_what_was_found_and_done() {
     );
     assert_eq!(
         text,
-        "it leaks, 5.0 MB/min, a leak at 97 %; 1 findings are open, 0 actions were taken\n  \
+        "it leaks, 5.0 MB/min, a leak at 97 %; 1 finding is open, 0 actions were taken\n  \
          [high] heap_growth a\\u{1b}[31mpi (pid 7): heap by 5.0 MiB/min, a leak at 97 %  0a\n"
     );
     let text = printed(
@@ -175,7 +175,7 @@ fn rules_have_their_conditions() {
                 "condition":"descriptors > 9","holdSeconds":30}]}"#,
         )],
     );
-    assert_eq!(text, "fd_limit: Near the limit.\n    descriptors > 9, for 30 s\n1 rules are on\n");
+    assert_eq!(text, "fd_limit: Near the limit.\n    descriptors > 9, for 30 s\n1 rule is on\n");
 }
 
 #[test]
@@ -192,10 +192,18 @@ fn what_was_done_is_said_field_by_field() {
             printed(wish, routes),
             format!(
                 "{name}: nothing was cleaned\n  actions:\n    dry run: true\n    \
-                 what: drop caches\n  bytes freed: 0\n  why: []\n"
+                 what: drop caches\n  bytes freed: 0\n"
             )
         );
     }
+    let routes = &[(
+        "/api/monitoring/cleanup",
+        r#"{"cleaned":null,"actions":[],"bytesFreed":null,"available":false,"detail":"only observes"}"#,
+    )];
+    let agent = fake::Agent::of(routes);
+    let said = said(Wish::Cleanup, &Client::new(agent.address(), None), false, PLAIN).unwrap();
+    let text = "clean-up: not there yet\n  detail: only observes\n".to_owned();
+    assert_eq!(said, Said { text, status: 1 });
     let text = printed(Wish::Reset, &[("/api/monitoring/reset", r#"{"samples":9}"#)]);
     assert_eq!(text, "reset: the agent says\n  samples: 9\n");
 }
