@@ -113,13 +113,13 @@ pub(super) fn answer(question: &Question, look: Look, cli: Cli) -> Result<u8> {
 /// The answer of a running agent.
 fn answer_of_agent(question: &Question, look: &Look, cli: &Cli) -> Result<u8> {
     let output = look.output.as_deref().or(cli.output.as_deref());
-    let form = ask::Form {
+    let mut form = ask::Form {
         as_json: look.json || cli.json,
         has_colour: output.is_none() && ask::has_colour(),
         fail_on: cli.fail_on,
         out: &mut *output_to(output)?,
     };
-    ask::question(question, &look.reach, form)
+    ask::question(question, &look.reach, &mut form)
 }
 
 /// Whether nothing is said of where to look, so that a running agent is asked.

@@ -167,10 +167,10 @@ fn shows(
         }
         if event::poll(TICK).context("wait for a key")? {
             match event::read().context("read a key")? {
-                Event::Key(key) if key.kind != KeyEventKind::Release => {
-                    if state.key(key) == Next::Leave {
-                        return Ok(());
-                    }
+                Event::Key(key)
+                    if key.kind != KeyEventKind::Release && state.key(key) == Next::Leave =>
+                {
+                    return Ok(());
                 }
                 _ => {}
             }

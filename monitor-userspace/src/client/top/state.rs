@@ -109,7 +109,7 @@ impl State {
             Sort::Cpu => rows.sort_by(most(|row| row.cpu_percent)),
             Sort::Pid => rows.sort_by_key(|row| row.pid),
             Sort::Name => {
-                rows.sort_by(|one, other| (&one.comm, one.pid).cmp(&(&other.comm, other.pid)))
+                rows.sort_by(|one, other| (&one.comm, one.pid).cmp(&(&other.comm, other.pid)));
             }
         }
         if self.is_reversed {

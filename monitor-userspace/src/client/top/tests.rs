@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::client::{Address, Unknown, fake};
 
-fn look_of(processes: Value, findings: Value) -> Value {
+fn look_of(processes: &Value, findings: &Value) -> Value {
     json!({
         "agent": {"version": "0.1.0", "uptime": 7300.0, "stats": {"events_lost": 0}},
         "host": {"mem_total_bytes": 8_u64 << 30, "mem_available_bytes": 6_u64 << 30,
@@ -38,7 +38,7 @@ fn findings() -> Value {
 
 fn state() -> State {
     let mut state = State::new(Sort::Memory, false);
-    state.take(Frame::of(&look_of(processes(), findings())));
+    state.take(Frame::of(&look_of(&processes(), &findings())));
     state
 }
 
@@ -105,7 +105,7 @@ fn no_size_and_no_state_breaks_the_screen() {
     let hard =
         json!([{"pid": 1, "comm": "x".repeat(500), "component": "\u{202e}é日本".repeat(40)}]);
     let mut full = state();
-    full.take(Frame::of(&look_of(hard, json!([findings()[0], {}, null, 7]))));
+    full.take(Frame::of(&look_of(&hard, &json!([findings()[0], {}, null, 7]))));
     let mut empty = State::new(Sort::Growth, true);
     let mut odd = State::new(Sort::Growth, true);
     odd.take(Frame::of(&json!({"processes": {"a": 1}, "findings": "x"})));
@@ -174,7 +174,7 @@ fn the_selection_stays_within_the_rows() {
     let mut state = state();
     press(&mut state, "jjjjjj");
     assert_eq!(state.selected, 2);
-    state.take(Frame::of(&look_of(json!([]), json!([]))));
+    state.take(Frame::of(&look_of(&json!([]), &json!([]))));
     screen(&mut state, 80, 20);
     assert_eq!(state.selected, 0);
     press(&mut state, "kj");
@@ -187,7 +187,7 @@ fn growth_is_what_was_added_while_it_was_watched_by_who_is_the_same() {
     let mut look = |at, start: &str, bytes: u64| {
         let process =
             json!([{"pid": 7, "start_time": start, "comm": "x", "rss_anon_bytes": bytes}]);
-        let mut frame = Frame::of(&look_of(process, json!([])));
+        let mut frame = Frame::of(&look_of(&process, &json!([])));
         growths.look(at, &mut frame);
         frame.rows[0].growth_per_min
     };

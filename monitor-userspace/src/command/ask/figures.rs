@@ -19,14 +19,9 @@ impl FromStr for Period {
     /// A bare number is minutes, as in the API.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text:?} is no period: write 60 (minutes), 30m, 2h or 1d");
-        let minutes = match text.parse::<u32>() {
-            Ok(minutes) => minutes,
-            Err(_) => {
-                let time = crate::cli::duration(text).ok();
-                let minutes = time.map(|time| time.as_secs_f64() / 60.0).ok_or_else(wrong)?;
-                minutes.round() as u32
-            }
-        };
+        let timed = || Some(crate::cli::duration(text).ok()?.as_secs_f64() / 60.0);
+        let minutes = text.parse::<u32>().ok().or_else(|| Some(timed()?.round() as u32));
+        let minutes = minutes.unwrap_or(0);
         if minutes == 0 { Err(wrong()) } else { Ok(Self(minutes)) }
     }
 }

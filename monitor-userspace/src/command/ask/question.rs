@@ -28,7 +28,7 @@ pub(in crate::command) struct Form<'a> {
 pub(in crate::command) fn question(
     question: &Question,
     reach: &Reach,
-    form: Form<'_>,
+    form: &mut Form<'_>,
 ) -> Result<u8> {
     let (name, id) = match question {
         Question::Leaks => ("leaks", None),

@@ -182,19 +182,18 @@ fn rules_have_their_conditions() {
 fn what_was_done_is_said_field_by_field() {
     const ANSWER: &str = r#"{"cleaned":false,"timestamp":"x","bytesFreed":0,
                      "actions":[{"what":"drop caches","dryRun":true}],"why":[]}"#;
-    let routes: [(Wish, &[(&str, &str)], &str); 3] = [
-        (Wish::Cleanup, &[("/api/monitoring/cleanup", ANSWER)], "clean-up"),
-        (Wish::Gc, &[("/api/monitoring/gc", ANSWER)], "collection"),
-        (Wish::ForceCleanup, &[("/api/monitoring/leak-force-cleanup", ANSWER)], "forced clean-up"),
-    ];
-    for (wish, routes, name) in routes {
-        assert_eq!(
-            printed(wish, routes),
-            format!(
-                "{name}: nothing was cleaned\n  actions:\n    dry run: true\n    \
-                 what: drop caches\n  bytes freed: 0\n"
-            )
+    for (wish, name) in [
+        (Wish::Cleanup, "clean-up"),
+        (Wish::Gc, "collection"),
+        (Wish::ForceCleanup, "forced clean-up"),
+    ] {
+        let agent = fake::Agent::start(|_| fake::Reply::json(200, ANSWER));
+        let said = said(wish, &Client::new(agent.address(), None), false, PLAIN).unwrap();
+        let text = format!(
+            "{name}: nothing was cleaned\n  actions:\n    dry run: true\n    \
+             what: drop caches\n  bytes freed: 0\n"
         );
+        assert_eq!(said, Said { text, status: 0 });
     }
     let routes = &[(
         "/api/monitoring/cleanup",

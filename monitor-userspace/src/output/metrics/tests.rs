@@ -149,7 +149,7 @@ fn of_many_processes_the_largest_are_told_and_all_with_findings() {
     let wanted: Vec<u32> = std::iter::once(7).chain(951..=1000).collect();
     assert_eq!(pids, wanted);
     let out = all.iter().find(|it| it.label("what") == Some("processes")).unwrap();
-    assert_eq!(out.value, 949.0);
+    assert!((out.value - 949.0).abs() < 0.5, "{out:?}");
 }
 
 #[test]
