@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    command::{Agent, Alert, Configure, LeakRules, Look, Serve, Setup, Silence},
+    command::{Agent, Alert, Configure, LeakRules, Look, Period, Serve, Setup, Silence, Top},
     output::Severity,
     plan,
 };
@@ -23,6 +23,7 @@ Examples:
                                                  instruction; exit 3 if it leaks
   memwatch-ebpf --all --record run.mwr           keep everything the judgement was made of
   memwatch-ebpf --replay run.mwr                 judge it again, as any user, anywhere
+  memwatch-ebpf leaks                            ask the running agent (serve) who leaks
   memwatch-ebpf leaks --all                      watch for four minutes, then say who leaks
   memwatch-ebpf explain --replay run.mwr         what speaks for the finding in it, and against
 
@@ -175,15 +176,47 @@ pub enum Action {
     Alert(Alert),
     /// Let nobody be told of a cause for a while, unless it doubles. Without a finding, list the silences.
     Silence(Silence),
+    /// Say how the host is, as the running agent sees it.
+    Health {
+        /// Which agent.
+        #[command(flatten)]
+        agent: Agent,
+        /// As a monitoring plugin: one line with performance data; exit 0, 1 (warning), 2 (critical) or 3.
+        #[arg(long, conflicts_with = "json")]
+        plugin: bool,
+    },
+    /// Memory, CPU and response times of the last hour, from the running agent.
+    Metrics {
+        /// Which agent.
+        #[command(flatten)]
+        agent: Agent,
+        /// Look back so far: minutes, or 30m, 2h, 1d.
+        #[arg(long, value_name = "TIME", default_value = "60")]
+        period: Period,
+    },
+    /// Say in short how the running agent's time went: health, directions, what to do.
+    Performance(Agent),
+    /// Watch processes and findings of the running agent on the whole screen; ? lists the keys.
+    Top(Top),
+    /// Have the running agent clean up what its policy allows.
+    Cleanup(Agent),
+    /// Have the running agent get memory back that programs hold and do not use.
+    Gc(Agent),
+    /// Have the running agent act on its findings now, as far as its policy allows.
+    #[command(name = "leak-force-cleanup")]
+    LeakForceCleanup(Agent),
+    /// Have the running agent forget what it remembers.
+    Reset(Agent),
     /// Print shell completions.
     Completions {
         /// For which shell.
         shell: Shell,
     },
-    /// List the rules, or what their conditions may use, or check a file of rules.
+    /// List the rules, built-in or of the running agent (--running), or what their conditions may use, or
+    /// check a file of rules.
     LeakRules(LeakRules),
-    /// Watch for a while and print findings as they come. Exported snapshots are judged offline, and
-    /// what is found there is printed as one JSON object a line.
+    /// Have the running agent judge now; or watch for a while and print findings as they come. Exported
+    /// snapshots are judged offline, and what is found there is printed as one JSON object a line.
     #[command(name = "leak-check")]
     LeakCheck(Look),
     /// Say what grows without end: how fast, how sure that is, and when it will hurt.

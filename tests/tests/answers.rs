@@ -90,7 +90,8 @@ fn what_cannot_be_answered_is_refused_with_what_to_do() {
     let path = exported(dir.path());
     let from = path.to_str().unwrap();
     for (arguments, status, message) in [
-        (vec!["leaks"], 2, "say where to look: --all, --pid PID"),
+        (vec!["leaks", "--duration", "3s"], 2, "say where to look: --all, --pid PID"),
+        (vec!["leaks", "--socket", "/nowhere"], 1, "no agent answers at /nowhere"),
         (vec!["--all", "leaks", "--from", from], 2, "not at two at once"),
         (vec!["explain", "zz", "--from", from], 2, "there is no finding \"zz\": there are "),
         (vec!["explain", "zz", "--from", "/dev/null"], 2, "nothing was found at all"),

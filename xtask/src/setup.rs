@@ -53,6 +53,9 @@ const TEST_PACKAGES: &[&str] = &[
 const BENCH_PACKAGES: &[&str] =
     &["gcc", "libc6-dev", "redis-server", "redis-tools", "nginx-light", "wrk", "postgresql-15"];
 
+/// Peers of the proofs.
+const PROVE_PACKAGES: &[&str] = &["prometheus", "python3"];
+
 /// An emulator, what fills the machine, and what the tests run inside.
 const VM_PACKAGES: &[&str] = &[
     "qemu-system-x86",
@@ -108,6 +111,11 @@ pub(crate) fn tests() -> Result<()> {
 /// Makes sure that benchmarks find the programs that they load.
 pub(crate) fn bench() -> Result<()> {
     packages(BENCH_PACKAGES)
+}
+
+/// Makes sure that proofs find their peers.
+pub(crate) fn prove() -> Result<()> {
+    packages(PROVE_PACKAGES)
 }
 
 /// Makes sure that test machines can be filled and booted.

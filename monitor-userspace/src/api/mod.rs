@@ -5,6 +5,7 @@ mod agent;
 mod answers;
 mod error;
 mod history;
+mod openmetrics;
 mod seen;
 mod silences;
 
@@ -58,6 +59,7 @@ impl Api {
         Router::new()
             .route("/healthz", get(agent::alive))
             .route("/readyz", get(agent::ready))
+            .route("/metrics", get(openmetrics::metrics))
             .route("/api/monitoring/agent", get(agent::status))
             .route("/api/monitoring/answers/{question}", get(answers::answer))
             .route("/api/monitoring/history", get(history::history))

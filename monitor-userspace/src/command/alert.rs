@@ -80,11 +80,11 @@ pub(super) fn alert(asked: &Alert) -> Result<u8> {
 }
 
 pub(super) fn silence(asked: &Silence) -> Result<u8> {
-    let client = asked.agent.client();
+    let client = asked.agent.reach.client()?;
     let mut out = io::stdout();
     if let Some(id) = &asked.end {
         let path = format!("{SILENCES}/{}", encoded(id));
-        client.ask(Method::DELETE, &path, Vec::new())?.taken()?;
+        client.ask(Method::DELETE, &path, Vec::new())?.taken(&path)?;
         writeln!(out, "silence {} is over", escape(id))?;
         return Ok(0);
     }
@@ -94,7 +94,8 @@ pub(super) fn silence(asked: &Silence) -> Result<u8> {
     };
     let time = TimeSpan(time);
     let wanted = json!({"finding": finding, "for": time, "reason": asked.reason});
-    let body = client.ask(Method::POST, SILENCES, wanted.to_string().into_bytes())?.taken()?;
+    let body =
+        client.ask(Method::POST, SILENCES, wanted.to_string().into_bytes())?.taken(SILENCES)?;
     if asked.agent.json {
         out.write_all(&body)?;
         writeln!(out)?;

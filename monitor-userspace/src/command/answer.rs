@@ -12,7 +12,11 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{Refusal, is_broken_pipe, leak_check, output_to, replay, watch};
+use super::{
+    Refusal,
+    ask::{self, Agent, Reach, Wish},
+    is_broken_pipe, leak_check, output_to, replay, watch,
+};
 use crate::{
     agent::{Form, Outcome},
     cli::{Cli, Scope, duration},
@@ -52,6 +56,10 @@ pub struct Look {
     )]
     pub from: Option<PathBuf>,
 
+    /// Which running agent is asked where nothing is said of where to look.
+    #[command(flatten)]
+    pub reach: Reach,
+
     /// Keep all inputs of this run in a file, for --replay.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -79,6 +87,9 @@ pub struct Look {
 
 /// Looks, answers, and judges the answer by `--fail-on`; the exit status.
 pub(super) fn answer(question: &Question, look: Look, cli: Cli) -> Result<u8> {
+    if asks_an_agent(&look, &cli)? {
+        return answer_of_agent(question, &look, &cli);
+    }
     let (mut cli, from) = merge(look, cli)?;
     let (fail_on, as_json, output) = (cli.fail_on, cli.json, cli.output.take());
     // What cannot be written is said before somebody waits for it.
@@ -99,6 +110,55 @@ pub(super) fn answer(question: &Question, look: Look, cli: Cli) -> Result<u8> {
     Ok(outcome.status(fail_on))
 }
 
+/// The answer of a running agent.
+fn answer_of_agent(question: &Question, look: &Look, cli: &Cli) -> Result<u8> {
+    let output = look.output.as_deref().or(cli.output.as_deref());
+    let mut form = ask::Form {
+        as_json: look.json || cli.json,
+        has_colour: output.is_none() && ask::has_colour(),
+        fail_on: cli.fail_on,
+        out: &mut *output_to(output)?,
+    };
+    ask::question(question, &look.reach, &mut form)
+}
+
+/// Whether nothing is said of where to look, so that a running agent is asked.
+fn asks_an_agent(look: &Look, cli: &Cli) -> Result<bool> {
+    let looks = look.scope.all
+        || !look.scope.pid.is_empty()
+        || look.scope.comm.is_some()
+        || !look.argv.is_empty()
+        || look.replay.is_some()
+        || look.from.is_some()
+        || cli.replay.is_some()
+        || watch::is_scoped(cli);
+    let is_of_a_look = look.duration.or(cli.duration).is_some()
+        || look.record.is_some()
+        || cli.record.is_some()
+        || !look.rules.is_empty()
+        || !cli.rules.is_empty()
+        || look.scope.follow
+        || cli.scope.follow
+        || look.no_ebpf
+        || cli.no_ebpf;
+    match (looks, look.reach.is_named()) {
+        (true, true) => {
+            let message =
+                "either ask a running agent (--host, --socket) or look yourself: not both";
+            Err(Refusal::new(Refusal::USAGE, message).into())
+        }
+        // An agent has its own duration, rules and so on: they are of a look, which is not said where.
+        (false, true) if is_of_a_look => Err(nowhere()),
+        (looks, is_named) => Ok(is_named || !(looks || is_of_a_look)),
+    }
+}
+
+fn nowhere() -> anyhow::Error {
+    let message = "say where to look: --all, --pid PID, --comm REGEX or -- COMMAND to watch, \
+                   --replay FILE for a recording, --from FILE for exported lines";
+    Refusal::new(Refusal::USAGE, message).into()
+}
+
 /// Watches, or goes through what was seen before.
 fn outcome_of(cli: Cli, from: Option<PathBuf>) -> Result<Outcome> {
     let fail_on = cli.fail_on;
@@ -110,7 +170,12 @@ fn outcome_of(cli: Cli, from: Option<PathBuf>) -> Result<Outcome> {
 }
 
 /// Tells findings as they come; the exit status.
-pub(super) fn leak_check(look: Look, cli: Cli) -> Result<u8> {
+pub(super) fn leak_check(look: Look, mut cli: Cli) -> Result<u8> {
+    if asks_an_agent(&look, &cli)? {
+        cli.output = look.output.or(cli.output);
+        let agent = Agent { reach: look.reach, json: look.json };
+        return ask::ask(Wish::LeakCheck, &agent, &cli);
+    }
     let (cli, from) = merge(look, cli)?;
     match check(cli, from) {
         Err(error) if is_broken_pipe(&error) => Ok(0),
@@ -150,11 +215,7 @@ fn merge(look: Look, mut cli: Cli) -> Result<(Cli, Option<PathBuf>)> {
         + usize::from(look.from.is_some());
     match sources {
         1 => {}
-        0 => {
-            let message = "say where to look: --all, --pid PID, --comm REGEX or -- COMMAND to watch, \
-                           --replay FILE for a recording, --from FILE for exported lines";
-            return Err(Refusal::new(Refusal::USAGE, message).into());
-        }
+        0 => return Err(nowhere()),
         _ => {
             let message = "either watch, or look at a recording (--replay) or at exported lines \
                            (--from): not at two at once";
@@ -216,10 +277,32 @@ mod tests {
 
     #[test]
     fn there_is_one_place_to_look_at() {
-        for arguments in ["leaks", "--all leaks --from x", "--replay y leaks --from x"] {
+        for arguments in
+            ["leaks --duration 3s", "--all leaks --from x", "--replay y leaks --from x"]
+        {
             let error = merged(arguments).unwrap_err();
             let status = error.downcast_ref::<Refusal>().map(|refusal| refusal.status);
             assert_eq!(status, Some(Refusal::USAGE), "{arguments}");
+        }
+    }
+
+    #[test]
+    fn a_running_agent_is_asked_where_nothing_is_said_of_where_to_look() {
+        let asks = |arguments: &str| {
+            let cli = Cli::parse_from(format!("memwatch-ebpf {arguments}").split_whitespace());
+            let Some(Action::Leaks(look)) = cli.action.clone() else { unreachable!("{arguments}") };
+            asks_an_agent(&look, &cli).ok()
+        };
+        for arguments in ["leaks", "--json leaks --fail-on low", "leaks --host x -o y"] {
+            assert_eq!(asks(arguments), Some(true), "{arguments}");
+        }
+        for arguments in
+            ["leaks --all", "--pid 3 leaks", "leaks -- x", "--replay x leaks", "leaks -d 3s"]
+        {
+            assert_eq!(asks(arguments), Some(false), "{arguments}");
+        }
+        for arguments in ["leaks --all --host x", "leaks --socket x -d 3s"] {
+            assert_eq!(asks(arguments), None, "{arguments}");
         }
     }
 }

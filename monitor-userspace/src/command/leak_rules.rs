@@ -10,8 +10,12 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::Refusal;
+use super::{
+    Refusal,
+    ask::{Agent, Reach, Wish, ask},
+};
 use crate::{
+    cli::Cli,
     event::RuleFile,
     rule::{Documented, Origin, Rule, Rules, Unit, documented},
 };
@@ -34,7 +38,15 @@ pub struct LeakRules {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["variables", "rules"])]
     pub check: Option<PathBuf>,
 
-    /// One JSON object a line.
+    /// List those that are on in the running agent instead, with its user's.
+    #[arg(long, conflicts_with_all = ["variables", "rules", "check"])]
+    pub running: bool,
+
+    /// Which agent; implies --running.
+    #[command(flatten)]
+    pub reach: Reach,
+
+    /// One JSON object a line; of the running agent one with all.
     #[arg(long)]
     pub json: bool,
 }
@@ -68,7 +80,11 @@ fn read(path: &Path) -> Result<RuleFile> {
 }
 
 /// Does what the command line asks for.
-pub(super) fn leak_rules(asked: &LeakRules) -> Result<u8> {
+pub(super) fn leak_rules(asked: &LeakRules, cli: &Cli) -> Result<u8> {
+    if asked.running || asked.reach.is_named() {
+        let agent = Agent { reach: asked.reach.clone(), json: asked.json };
+        return ask(Wish::Rules, &agent, cli);
+    }
     let mut out = io::stdout().lock();
     if let Some(path) = &asked.check {
         let (files, rules) = load(std::slice::from_ref(path))?;

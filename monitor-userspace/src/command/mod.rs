@@ -14,6 +14,7 @@ mod replay;
 mod seeding;
 mod serve;
 mod setup;
+mod top;
 mod watch;
 
 use std::{
@@ -26,12 +27,14 @@ use std::{
 pub use alert::{Alert, Silence};
 pub use answer::Look;
 use anyhow::{Context as _, Result};
-pub use ask::Agent;
+use ask::Wish;
+pub use ask::{Agent, Period, Reach};
 use clap::CommandFactory as _;
 pub use config::Configure;
 pub use leak_rules::LeakRules;
 pub use serve::Serve;
 pub use setup::Setup;
+pub use top::Top;
 
 use crate::{
     agent::exec_gate,
@@ -111,8 +114,18 @@ pub fn run(cli: Cli) -> Result<u8> {
         Some(Action::Setup(asked)) => setup::setup(asked),
         Some(Action::Alert(asked)) => alert::alert(asked),
         Some(Action::Silence(asked)) => alert::silence(asked),
-        Some(Action::Status(agent)) => ask::status(agent),
-        Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked),
+        Some(Action::Status(agent)) => ask::ask(Wish::Status, agent, &cli),
+        Some(Action::Health { agent, plugin }) => {
+            ask::ask(Wish::Health { plugin: *plugin }, agent, &cli)
+        }
+        Some(Action::Metrics { agent, period }) => ask::ask(Wish::Metrics(*period), agent, &cli),
+        Some(Action::Performance(agent)) => ask::ask(Wish::Performance, agent, &cli),
+        Some(Action::Top(asked)) => top::top(asked, &cli),
+        Some(Action::Cleanup(agent)) => ask::ask(Wish::Cleanup, agent, &cli),
+        Some(Action::Gc(agent)) => ask::ask(Wish::Gc, agent, &cli),
+        Some(Action::LeakForceCleanup(agent)) => ask::ask(Wish::ForceCleanup, agent, &cli),
+        Some(Action::Reset(agent)) => ask::ask(Wish::Reset, agent, &cli),
+        Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked, &cli),
         Some(Action::LeakCheck(look)) => answer::leak_check(look.clone(), cli),
         Some(Action::Leaks(look)) => answer::answer(&Question::Leaks, look.clone(), cli),
         Some(Action::Trends(look)) => answer::answer(&Question::Trends, look.clone(), cli),

@@ -9,6 +9,7 @@ mod finding;
 mod held;
 mod host;
 mod line;
+pub mod metrics;
 mod objects;
 mod rule_error;
 mod time;
@@ -37,6 +38,12 @@ use view::worse;
 pub use view::{Direction, RuleText, Tracked, Trend, View, Viewed};
 
 use crate::event::{Filters, ProcLimits, StackChoice};
+
+/// Whether a character of a name could move the cursor of a terminal or reorder the text around it.
+pub(crate) fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
 
 /// Everything the engine can say.
 #[derive(Debug)]

@@ -14,9 +14,10 @@ pub use json::Json;
 pub use queue::{Hurry, Queue, QueueReader};
 pub use table::Live;
 pub use words::Paint;
+pub(crate) use words::time as time_text;
 pub(crate) use words::{ended, finding_sentence};
 
-use crate::output::Output;
+use crate::output::{Output, is_hostile};
 
 /// A form of output. Text is appended to `into`; whoever owns the sink decides where it goes.
 pub trait Sink: Send {
@@ -36,10 +37,6 @@ impl Sink for Silent {
 /// Text from a process, safe for a terminal: control characters and what reorders text are shown
 /// as escapes.
 pub(crate) fn escape(text: &str) -> String {
-    let is_hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if is_hostile(c) || c == '\\' {

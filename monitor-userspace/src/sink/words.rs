@@ -24,12 +24,12 @@ impl Paint {
     const RESET: &'static str = "\x1b[0m";
 
     /// What is bad.
-    pub(super) fn red(self, text: &str) -> String {
+    pub(crate) fn red(self, text: &str) -> String {
         self.with(Self::RED, text)
     }
 
     /// What heads something.
-    pub(super) fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.with(Self::BOLD, text)
     }
 
@@ -166,7 +166,7 @@ pub(crate) fn ended(finding: &Finding) -> &'static str {
 }
 
 /// A span of time in the unit that suits it.
-pub(super) fn time(seconds: f64) -> String {
+pub(crate) fn time(seconds: f64) -> String {
     let (value, unit) = match seconds.max(0.0) {
         s if s < 300.0 => (s, "s"),
         s if s < 7200.0 => (s / 60.0, "min"),

@@ -1,0 +1,77 @@
+//! `/metrics`: the page that Prometheus and its like take.
+
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+
+use super::{Api, Problem};
+use crate::output::metrics::{self, Format};
+
+/// Processes that may be asked for at most.
+const MOST: usize = 5000;
+
+/// How much of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// Processes that hold most; those with open findings come with them.
+    top: Option<usize>,
+}
+
+pub(super) async fn metrics(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Problem> {
+    let top = wanted.top.unwrap_or(metrics::TOP);
+    if top > MOST {
+        return Err(Problem::bad_request(format!("top={top}: at most {MOST} can be asked for")));
+    }
+    let view = api.seen().now().await?;
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let format = format_for(accept);
+    let page = metrics::metrics(&view, env!("CARGO_PKG_VERSION"), top, format);
+    Ok(([(header::CONTENT_TYPE, format.content_type())], page).into_response())
+}
+
+/// The form that is liked best; the older one where nobody says, as other tools read it.
+fn format_for<'a>(accept: impl Iterator<Item = &'a str>) -> Format {
+    let (mut open, mut text) = (0.0_f64, 0.0_f64);
+    for choice in accept.flat_map(|value| value.split(',')) {
+        let mut parts = choice.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        let quality = parts.find_map(|part| part.strip_prefix("q=")?.trim().parse().ok());
+        let quality: f64 = quality.unwrap_or(1.0);
+        match kind.to_ascii_lowercase().as_str() {
+            "application/openmetrics-text" => open = open.max(quality),
+            "text/plain" => text = text.max(quality),
+            _ => {}
+        }
+    }
+    if open > 0.0 && open >= text { Format::OpenMetrics } else { Format::Prometheus }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_likes_openmetrics_gets_it_and_everybody_else_the_older_form() {
+        let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;\
+                          version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        assert_eq!(format_for([prometheus].into_iter()), Format::OpenMetrics);
+        for other in [
+            "*/*",
+            "text/plain",
+            "text/html,*/*;q=0.1",
+            "application/openmetrics-text;q=0",
+            "text/plain, application/openmetrics-text; q=0.4",
+        ] {
+            assert_eq!(format_for([other].into_iter()), Format::Prometheus, "{other}");
+        }
+        assert_eq!(format_for(std::iter::empty()), Format::Prometheus);
+    }
+}

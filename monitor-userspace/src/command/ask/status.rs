@@ -1,0 +1,45 @@
+//! `status` as text.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::{
+    client::words::{bytes, number, span, text},
+    sink::Paint,
+};
+
+/// How the agent is itself.
+pub(super) fn status(answer: &Value, paint: Paint) -> String {
+    let stats = &answer["stats"];
+    let head = format!(
+        "memwatch-ebpf {}: {} processes, watched for {}",
+        text(&answer["version"]),
+        text(&answer["processes"]),
+        span(&answer["uptime"])
+    );
+    let mut all = format!("{}\n", paint.bold(&head));
+    let open = &answer["openFindings"];
+    let findings = match open.as_u64() {
+        Some(0) => "no open findings".to_owned(),
+        Some(1) => paint.red("1 open finding: memwatch-ebpf leaks"),
+        _ => paint.red(&format!("{} open findings: memwatch-ebpf leaks", text(open))),
+    };
+    let lost = text(&stats["events_lost"]);
+    let complete = match answer["complete"].as_bool() {
+        Some(true) => "nothing was lost".to_owned(),
+        Some(false) => paint.red(&format!("{lost} events were lost")),
+        None => "whether it is complete is unknown".to_owned(),
+    };
+    // A String takes whatever is written, here and below.
+    let _ = writeln!(all, "{findings}");
+    let _ = writeln!(all, "{} events taken, {complete}", text(&stats["events_seen"]));
+    let _ = writeln!(
+        all,
+        "it takes {} of memory, {} in the kernel, {} of a core",
+        bytes(&stats["agent_rss_anon_bytes"]),
+        bytes(&stats["agent_kernel_bytes"]),
+        number(&stats["agent_cpu_percent"], 1, " %")
+    );
+    all
+}
