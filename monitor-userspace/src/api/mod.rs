@@ -5,6 +5,7 @@ mod agent;
 mod answers;
 mod error;
 mod seen;
+mod web;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -48,6 +49,7 @@ impl Api {
             .route("/readyz", get(agent::ready))
             .route("/api/monitoring/agent", get(agent::status))
             .route("/api/monitoring/answers/{question}", get(answers::answer))
+            .merge(web::router())
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
             .with_state(self.clone())
