@@ -73,15 +73,17 @@ export class Host {
 
   #leaking(process, leak) {
     Object.assign(process, { pid: leak.pid, comm: leak.comm, cmdline: `/opt/app/${leak.comm} --serve`, component: "api.service", unit: "api.service", user: "app", start_time: iso(this.startMs - 5400e3) });
-    process.rss_anon_bytes = 3.4 * GIB;
-    process.swap_bytes = 0;
-    process.rss_bytes = process.rss_anon_bytes + 12 * MIB;
-    process.heap_bytes = Math.floor(3.3 * GIB);
-    process.anon_mapped_bytes = 220 * MIB;
-    process.sockets = 870;
-    process.descriptors = 912;
-    process.timers = 3560;
-    process.threads = 161;
+    const holds = {
+      heap_growth: [3.3 * GIB, 220 * MIB, 12, 4, 9],
+      socket_growth: [180 * MIB, 96 * MIB, 870, 12, 24],
+      timer_growth: [64 * MIB, 31 * MIB, 40, 3560, 8],
+      anon_mapping_growth: [20 * MIB, 1.3 * GIB, 31, 2, 40],
+      thread_growth: [240 * MIB, 2.1 * GIB, 77, 6, 261],
+    }[leak.rule];
+    const [heap, mapped, sockets, timers, threads] = holds.map(Math.floor);
+    const anon = heap + Math.floor(mapped * 0.6);
+    Object.assign(process, { rss_anon_bytes: anon, swap_bytes: 0, rss_bytes: anon + 12 * MIB, heap_bytes: heap, anon_mapped_bytes: mapped });
+    Object.assign(process, { sockets, descriptors: sockets + 42, files: 36, timers, threads, cpu_percent: 12.4, source: "events" });
   }
 
   #components() {

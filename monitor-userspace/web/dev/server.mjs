@@ -68,7 +68,8 @@ function one(host, id, timestamp) {
 
 function listed(host, query, timestamp) {
   const fields = query.get("fields")?.split(",");
-  const all = host.processes.slice(0, Number(query.get("limit") ?? 100));
+  const largest = [...host.processes].sort((one, other) => other.rss_anon_bytes - one.rss_anon_bytes);
+  const all = largest.slice(0, Number(query.get("limit") ?? 100));
   const processes = fields ? all.map((it) => Object.fromEntries(fields.map((field) => [field, it[field]]))) : all;
   return { timestamp, scope: "every process", processes, total: host.processes.length };
 }

@@ -8,7 +8,7 @@ import { amount, clock, UNKNOWN } from "./format";
 import { extremes, type Values } from "./series";
 import { colour, onTheme } from "./theme";
 
-const HEIGHT = 220;
+const HEIGHT = 210;
 /** Steps of an axis of bytes: powers of two, so that its marks are round. */
 const BINARY_STEPS = Array.from({ length: 46 }, (_, power) => 2 ** power);
 
@@ -93,10 +93,11 @@ export class Chart {
       width: Math.max(this.place.clientWidth, 240),
       height: HEIGHT,
       legend: { show: false },
+      padding: [8, 12, 0, 0],
       cursor: { sync: { key: "process" }, drag: { x: true, y: false } },
       scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] } },
       axes: [
-        { ...axis, values: (_plot, ticks) => ticks.map((tick) => tickTime(tick, drawing)) },
+        { ...axis, size: 30, values: (_plot, ticks) => ticks.map((tick) => tickTime(tick, drawing)) },
         {
           ...axis,
           size: 76,

@@ -16,6 +16,10 @@ function words<T extends Row>(field: string, label: string, title: string, width
   return { field, label, title, width, isFigure: false, show };
 }
 
+function aside<T extends Row>(column: Column<T>): Column<T> {
+  return { ...column, isAside: true };
+}
+
 const HOLDS: Column<Row>[] = [
   figure("rss_anon_bytes", "Anonymous", "Resident anonymous memory", 12, bytes),
   figure("heap_bytes", "Heap", "The brk area", 12, bytes),
@@ -33,9 +37,9 @@ export const PROCESS_COLUMNS: Column<Row>[] = [
   words("comm", "Process", "Name of the program", 24, (row) =>
     h("a", { href: to("processes", row["pid"] as number), key: `row ${String(row["pid"])}` }, plain(row["comm"]) || "(no name)"),
   ),
-  figure("pid", "Pid", "Its number", 10, (value) => String(value ?? "")),
-  words("component", "Component", "Its container, else its unit, else its cgroup", 22, (row) => group(row["component"])),
-  words("user", "User", "Whose it is", 12, (row) => plain(row["user"])),
+  aside(figure("pid", "Pid", "Its number", 10, (value) => String(value ?? ""))),
+  aside(words("component", "Component", "Its container, else its unit, else its cgroup", 22, (row) => group(row["component"]))),
+  aside(words("user", "User", "Whose it is", 12, (row) => plain(row["user"]))),
   ...HOLDS,
 ];
 
@@ -47,7 +51,7 @@ export const COMPONENT_COLUMNS: Column<Row>[] = [
       group(row["component"]) || "(no name)",
     ),
   ),
-  figure("processes", "Processes", "Watched processes", 12, count),
+  aside(figure("processes", "Processes", "Watched processes", 12, count)),
   figure("working_set_bytes", "Working set", "Memory of its cgroup that cannot be given back", 13, bytes),
   figure("memory_limit", "Limit", "The memory.max on the way to the root that leaves least room", 12, bytes),
   figure("memory_share", "Of limit", "How much of that limit is used", 11, percent),

@@ -1,10 +1,10 @@
 /** A finding as it is shown: a line in lists, and whole. */
 
 import { facts, h, table, type Child } from "./dom";
-import { ago, ahead, amount, clock, group, isNumber, moment, plain, rate, share, span } from "./format";
+import { ago, amount, clock, group, isNumber, moment, plain, rate, share, span } from "./format";
 import { to } from "./route";
 import type { Finding, Severity } from "./types";
-import { ended, forecast, hypothesis, sentence, side, sureness, verdict, whatHappens, whose } from "./words";
+import { ended, forecast, hypothesis, side, sureness, verdict, whatHappens, whose } from "./words";
 
 /** Shapes, so that colour alone never tells. */
 const SHAPES: Record<Severity, string> = { critical: "◆", high: "▲", medium: "■", low: "●" };
@@ -29,11 +29,10 @@ export function subjectLink(finding: Finding): Child {
 }
 
 /** A finding in a list. */
-export function findingLine(finding: Finding, nowMs: number): HTMLElement {
+export function findingLine(finding: Finding, nowMs: number, hasAdvice: boolean): HTMLElement {
   const resolved = finding.state === "resolved";
   const perMinute = isNumber(finding.rate_per_min) ? rate(finding.rate_per_min, finding.rate_unit) : null;
-  const told = finding.forecast;
-  const late = told && !resolved ? `${plain(told.limit)} reached ${ahead(told.at, nowMs)}` : null;
+  const late = resolved ? null : forecast(finding);
   return h(
     "li",
     { class: `finding ${resolved ? "resolved" : finding.severity}`, "data-finding": finding.id, "data-pid": finding.pid },
@@ -43,18 +42,18 @@ export function findingLine(finding: Finding, nowMs: number): HTMLElement {
       resolved ? h("span", { class: "badge" }, "✓ resolved") : badge(finding.severity),
       h("span", { class: "subject" }, subjectLink(finding)),
       h("a", { class: "rule", href: to("findings", finding.id), key: `finding ${finding.id}` }, plain(finding.rule).replaceAll("_", " ")),
-      h("span", { class: "muted grow" }, `since ${ago(finding.since, nowMs)}`),
+      h("span", { class: "muted grow" }, `since ${ago(finding.since, nowMs).replace(" ago", "")}`),
       perMinute && h("span", { class: "rate", "data-rate": finding.rate_per_min }, perMinute),
     ),
-    h("p", { class: "sentence" }, sentence(finding)),
+    h("p", { class: "sentence" }, resolved ? ended(finding) : [whatHappens(finding), sureness(finding)].filter(Boolean).join("; ")),
     late && h("p", { class: "late" }, late),
-    !resolved && finding.recommendation ? h("p", { class: "advice" }, plain(finding.recommendation)) : null,
+    hasAdvice && !resolved && finding.recommendation ? h("p", { class: "advice" }, plain(finding.recommendation)) : null,
   );
 }
 
-export function findingList(findings: readonly Finding[], nowMs: number, none: string): Child {
+export function findingList(findings: readonly Finding[], nowMs: number, none: string, hasAdvice = true): Child {
   if (findings.length === 0) return h("p", { class: "calm" }, none);
-  return h("ul", { class: "findings" }, ...findings.map((it) => findingLine(it, nowMs)));
+  return h("ul", { class: "findings" }, ...findings.map((it) => findingLine(it, nowMs, hasAdvice)));
 }
 
 /** A finding whole. */
@@ -126,7 +125,7 @@ function explanations(finding: Finding): Child[] {
     return [hypothesis(it.hypothesis), kind, share(it.probability), h("span", { class: "track" }, bar)];
   });
   const heads = ["Explanation", "Is it a leak", "Probability", "Share"];
-  return [h("h3", {}, "Explanations weighed"), table("Explanations weighed", heads, rows, 2)];
+  return [h("h3", {}, "Explanations weighed"), narrow(table("Explanations weighed", heads, rows, 2))];
 }
 
 function limits(finding: Finding): Child[] {
@@ -137,7 +136,7 @@ function limits(finding: Finding): Child[] {
     amount(it.limit_value, finding.rate_unit),
     it.limit_value > 0 ? share(it.used / it.limit_value) : "",
   ]);
-  return [h("h3", {}, "Limits on its way"), table("Limits on its way", ["Limit", "Used", "Limit at", "Share"], rows)];
+  return [h("h3", {}, "Limits on its way"), narrow(table("Limits on its way", ["Limit", "Used", "Limit at", "Share"], rows))];
 }
 
 function runs(finding: Finding, nowMs: number): Child[] {
@@ -152,5 +151,11 @@ function runs(finding: Finding, nowMs: number): Child[] {
   ]);
   const alike = `${told.grew_alike} earlier runs in a row grew like this; ${told.siblings} other processes of the service grow now.`;
   const heads = ["Began", "Lasted", "It", "Level at its end", "Rate"];
-  return [h("h3", {}, "Other runs of this service"), h("p", {}, alike), rows.length > 0 && table("Earlier runs", heads, rows)];
+  return [h("h3", {}, "Other runs of this service"), h("p", {}, alike), rows.length > 0 && narrow(table("Earlier runs", heads, rows))];
+}
+
+/** Where a table over the whole width would tear rows apart. */
+function narrow(table: HTMLElement): HTMLElement {
+  table.classList.add("narrow");
+  return table;
 }

@@ -53,13 +53,22 @@ const OTHERS: readonly Field[] = [
 export function inventory(process: Snapshot): Child[] {
   const connections = process["connections"] as Record<string, number> | null | undefined;
   const states = Object.entries(connections ?? {}).filter(([, value]) => value > 0);
+  const tcp = states.map(([state, value]) => [plain(state).toUpperCase(), count(value)]);
   return [
-    group("Memory", MEMORY, process, bytes),
-    group("Descriptors", DESCRIPTORS, process, count),
-    states.length > 0 && h("h3", {}, "TCP connections"),
-    states.length > 0 && table("TCP connections by state", ["State", "Sockets"], states.map(([state, value]) => [plain(state).toUpperCase(), count(value)])),
-    group("Others", OTHERS, process, count),
-    ...extras(process),
+    h(
+      "div",
+      { class: "parts" },
+      group("Memory", MEMORY, process, bytes),
+      group("Descriptors", DESCRIPTORS, process, count),
+      h(
+        "div",
+        {},
+        group("Others", OTHERS, process, count),
+        tcp.length > 0 && h("h3", {}, "TCP connections"),
+        tcp.length > 0 && table("TCP connections by state", ["State", "Sockets"], tcp),
+      ),
+      h("div", {}, ...extras(process)),
+    ),
   ];
 }
 
@@ -106,5 +115,5 @@ export function trendTable(trends: readonly Trend[]): Child {
     `${amount(it.first, it.unit)} → ${amount(it.last, it.unit)}`,
     span(it.overSeconds),
   ]);
-  return table("How it moved", ["Measure", "Way", "Rate", "From → to", "Over"], rows);
+  return table("Trends", ["Measure", "Way", "Rate", "From → to", "Over"], rows, 2);
 }

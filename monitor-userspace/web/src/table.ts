@@ -18,6 +18,8 @@ export interface Column<T extends Row> {
   width: number;
   /** Whether it is a figure, which is sorted from the largest on. */
   isFigure: boolean;
+  /** Left out where there is little room. */
+  isAside?: boolean;
   show(row: T): Child;
 }
 
@@ -43,7 +45,7 @@ export class DataTable<T extends Row> {
     private readonly onOrder: (order: Order) => void,
   ) {
     const cols = columns.map((column) => {
-      const col = h("col");
+      const col = h("col", { class: column.isAside ? "aside" : "" });
       col.style.width = `${column.width}ch`;
       return col;
     });
@@ -51,7 +53,8 @@ export class DataTable<T extends Row> {
     const caption = h("caption", { class: "unseen" }, label);
     const head = h("thead", {}, h("tr", { "aria-rowindex": "1" }, ...heads));
     this.table = h("table", { class: "rows" }, caption, h("colgroup", {}, ...cols), head, this.body);
-    this.table.style.minWidth = `${columns.reduce((total, it) => total + it.width, 0)}ch`;
+    this.table.style.setProperty("--all", width(columns));
+    this.table.style.setProperty("--core", width(columns.filter((it) => !it.isAside)));
     this.element = h("div", { class: "window", tabindex: "0", role: "region", "aria-label": label }, this.table);
     this.element.addEventListener("scroll", () => this.draw(false), { passive: true });
     new ResizeObserver(() => this.draw(false)).observe(this.element);
@@ -74,7 +77,7 @@ export class DataTable<T extends Row> {
       this.onOrder(this.order);
     };
     const button = h("button", { type: "button", title: column.title, onclick: turn }, column.label);
-    const cell = h("th", { scope: "col", class: column.isFigure ? "figure" : "" }, button);
+    const cell = h("th", { scope: "col", class: classes(column) }, button);
     this.heads.set(column.field, cell);
     return cell;
   }
@@ -130,10 +133,18 @@ export class DataTable<T extends Row> {
       const text = typeof content === "string" ? content : null;
       return at === 0
         ? h("th", { scope: "row", title: text }, content)
-        : h("td", { class: column.isFigure ? "figure" : "", title: column.isFigure ? null : text }, content);
+        : h("td", { class: classes(column), title: column.isFigure ? null : text }, content);
     });
     return h("tr", {}, ...cells);
   }
+}
+
+function classes<T extends Row>(column: Column<T>): string {
+  return `${column.isFigure ? "figure" : ""} ${column.isAside ? "aside" : ""}`.trim();
+}
+
+function width<T extends Row>(columns: readonly Column<T>[]): string {
+  return `${columns.reduce((total, it) => total + it.width, 0)}ch`;
 }
 
 /** Room for rows that are not made. */

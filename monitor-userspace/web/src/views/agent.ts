@@ -40,7 +40,7 @@ function statusOf(status: Status): Child[] {
       ["Events", status.stats && count(status.stats.events_seen)],
       ["Events lost", status.stats && count(status.stats.events_lost)],
       ["CPU", status.stats && `${percent(status.stats.agent_cpu_percent)} of one core`],
-      ["of it reading", status.stats && percent(status.stats.reading_cpu_percent)],
+      ["Of it, reading /proc", status.stats && percent(status.stats.reading_cpu_percent)],
       ["Memory", status.stats && bytes(status.stats.agent_rss_anon_bytes)],
       ["Memory in the kernel", status.stats && bytes(status.stats.agent_kernel_bytes)],
     ]),
@@ -58,7 +58,8 @@ function figuresOf(stats: Stats): Child[] {
 
 function label(name: string): string {
   const words = plain(name).replace(/_(bytes|percent)$/, "").replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  const named = words.replace(/\bcpu\b/, "CPU").replace(/\brss anon\b/, "anonymous memory");
+  return named.charAt(0).toUpperCase() + named.slice(1);
 }
 
 function shown(name: string, value: number): string {

@@ -13,7 +13,7 @@ import type { Finding, HistoryAnswer, HostAnswer, HostSnapshot, Pressures, Snaps
 import type { Given, View } from "../view";
 import { merged, SEVERITIES } from "../words";
 
-const SHOWN_FINDINGS = 6;
+const SHOWN_FINDINGS = 5;
 const SHOWN_PROCESSES = 10;
 const FIELDS = ["pid", "comm", "component", "rss_anon_bytes", "swap_bytes", "descriptors", "cpu_percent"];
 
@@ -52,7 +52,7 @@ export function overview(given: Given): View {
           showTiles();
         }),
         past.fill(given.api.history(null, null, 60), (answer) => pastOf(answer, chart)),
-        holders.fill(given.api.processes(FIELDS, 20_000), (answer) => holdersOf(answer.processes)),
+        holders.fill(given.api.processes(FIELDS, 4 * SHOWN_PROCESSES), (answer) => holdersOf(answer.processes)),
       ]);
     },
     finding: (news) => {
@@ -108,7 +108,7 @@ function worstOf(findings: readonly Finding[]): Child[] {
   const shown = findings.slice(0, SHOWN_FINDINGS);
   const rest = findings.length - shown.length;
   return [
-    findingList(shown, Date.now(), "Nothing grows without end."),
+    findingList(shown, Date.now(), "Nothing grows without end.", false),
     rest > 0 && h("p", {}, h("a", { href: to("findings"), key: "rest" }, `${rest} more`)),
   ];
 }

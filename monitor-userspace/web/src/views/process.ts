@@ -59,7 +59,7 @@ export function processView(given: Given, pid: number): View {
   };
   return {
     title: `Process ${pid}`,
-    element: h("div", { class: "view" }, who.element, said.element, history.element, h("div", { class: "columns" }, holds.element, moved.element)),
+    element: h("div", { class: "view" }, who.element, said.element, history.element, moved.element, holds.element),
     refresh,
     finding: (news) => {
       if (!answer || news.pid !== pid) return;

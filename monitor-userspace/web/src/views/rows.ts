@@ -9,7 +9,8 @@ import { DataTable, type Column } from "../table";
 import type { Row } from "../types";
 import type { Given, View } from "../view";
 
-const MOST = 100_000;
+/** The agent lists no more. */
+const MOST = 10_000;
 const MIB = 1024 * 1024;
 const LEAST: readonly (readonly [string, number])[] = [
   ["any size", 0],
@@ -68,7 +69,7 @@ function rowsView(given: Given, kind: Kind): View {
   const sizes = LEAST.map(([label, value]) => h("option", { value, selected: String(value) === chosen }, label));
   const least = h("select", { name: "least" }, ...sizes);
   const shown = h("p", { class: "muted shown", "aria-live": "polite" });
-  const table = new DataTable<Row>(kind.title, kind.columns, kind.key, order, (wanted) => {
+  const table = new DataTable<Row>(`Table of ${kind.title.toLowerCase()}`, kind.columns, kind.key, order, (wanted) => {
     order = wanted;
     given.keep({ sort: order.field, down: order.descending ? "1" : "0" });
     draw();
