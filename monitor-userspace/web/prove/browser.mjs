@@ -48,7 +48,7 @@ export async function go(page, url, hash) {
 export async function settled(page) {
   await page.waitForFunction(() => {
     const bodies = [...document.querySelectorAll("main .panel .body")];
-    return bodies.length > 0 && bodies.every((it) => !it.textContent.startsWith("Loading"));
+    return document.querySelector("main:not(.coming)") && bodies.length > 0 && bodies.every((it) => !it.textContent.startsWith("Loading"));
   });
   // A frame, so that what came is drawn.
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));

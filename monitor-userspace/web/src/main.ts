@@ -29,6 +29,9 @@ const VIEWS: readonly (readonly [string, string])[] = [
   ["agent", "Agent"],
 ];
 
+/** For so long a new view may be nothing but room. */
+const PATIENCE_MS = 600;
+
 applyTheme();
 
 class Page {
@@ -109,7 +112,15 @@ class Page {
       this.announced.textContent = view.title;
     }
     this.isRefreshing = false;
-    void this.refresh();
+    void this.appear(this.refresh());
+  }
+
+  /** Shows a view when it is filled, so that nothing moves under the reader; a slow answer is not waited for. */
+  private async appear(filled: Promise<void>): Promise<void> {
+    this.main.classList.add("coming");
+    const view = this.view;
+    await Promise.race([filled, new Promise((done) => setTimeout(done, PATIENCE_MS))]);
+    if (view === this.view) this.main.classList.remove("coming");
   }
 
   private async refresh(): Promise<void> {
