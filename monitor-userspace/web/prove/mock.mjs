@@ -70,6 +70,7 @@ export async function keyboard(browser, url, check) {
   await page.keyboard.press("Escape");
   await page.keyboard.press("g");
   await page.keyboard.press("p");
+  await page.locator("#search").waitFor();
   await settled(page);
   check("g p goes to the processes", /#\/processes/.test(page.url()));
   await page.keyboard.press("/");
@@ -84,6 +85,7 @@ export async function keyboard(browser, url, check) {
   await settled(page);
   check("new figures leave the focus where it is", (await focused()) === key, await focused());
   await page.keyboard.press("Enter");
+  await page.locator("#comm").waitFor();
   await settled(page);
   check("Enter opens the process", /#\/processes\/\d+/.test(page.url()), new URL(page.url()).hash);
   await page.keyboard.press("t");

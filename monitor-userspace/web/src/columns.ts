@@ -21,7 +21,7 @@ function aside<T extends Row>(column: Column<T>): Column<T> {
 }
 
 const HOLDS: Column<Row>[] = [
-  figure("rss_anon_bytes", "Anonymous", "Resident anonymous memory", 12, bytes),
+  figure("rss_anon_bytes", "Anonymous", "Resident anonymous memory", 14, bytes),
   figure("heap_bytes", "Heap", "The brk area", 12, bytes),
   figure("anon_mapped_bytes", "Mapped", "Private anonymous mappings", 12, bytes),
   figure("rss_bytes", "Resident", "Resident set, files and shared memory included", 12, bytes),
@@ -52,7 +52,7 @@ export const COMPONENT_COLUMNS: Column<Row>[] = [
     ),
   ),
   aside(figure("processes", "Processes", "Watched processes", 12, count)),
-  figure("working_set_bytes", "Working set", "Memory of its cgroup that cannot be given back", 13, bytes),
+  figure("working_set_bytes", "Working set", "Memory of its cgroup that cannot be given back", 15, bytes),
   figure("memory_limit", "Limit", "The memory.max on the way to the root that leaves least room", 12, bytes),
   figure("memory_share", "Of limit", "How much of that limit is used", 11, percent),
   ...HOLDS.filter((it) => it.field !== "rss_bytes"),

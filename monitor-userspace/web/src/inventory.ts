@@ -76,14 +76,14 @@ function group(title: string, fields: readonly Field[], process: Snapshot, show:
   const known = fields.filter(([field]) => process[field] !== null && process[field] !== undefined);
   if (known.length === 0) return null;
   const rows = known.map(([field, label]) => [label, show(process[field] as number)]);
-  return h("div", {}, h("h3", {}, title), table(title, [title, "Now"], rows));
+  return h("div", {}, h("h3", {}, title), table(title, ["What", "Now"], rows));
 }
 
 function extras(process: Snapshot): Child[] {
   const rows: Child[][] = [];
   const deleted = process["deleted_files"] as { files: number; disk_bytes: number; largest_path: string | null } | null | undefined;
   if (deleted && deleted.files > 0) {
-    rows.push(["Deleted files it has open", `${count(deleted.files)}, ${bytes(deleted.disk_bytes)} on disk: ${plain(deleted.largest_path)}`]);
+    rows.push(["Deleted files it has open", h("span", { class: "long" }, `${count(deleted.files)}, ${bytes(deleted.disk_bytes)} on disk: ${plain(deleted.largest_path)}`)]);
   }
   const queue = process["accept_queue"] as { waiting: number; limit: number } | null | undefined;
   if (queue) rows.push(["Fullest accept queue", `${count(queue.waiting)} of ${count(queue.limit)}`]);

@@ -91,7 +91,7 @@ function tilesOf(answer: HostAnswer, findings: readonly Finding[]): Child[] {
     tile("Memory in use", bytes(used), `${share(used / host.mem_total_bytes)} of ${bytes(host.mem_total_bytes)}`),
     tile("Swap in use", bytes(swap), host.swap_total_bytes > 0 ? `of ${bytes(host.swap_total_bytes)}` : "no swap"),
     tile("CPU", percent(host.cpu_percent), "of all CPUs"),
-    tile("Waiting for memory", stall(host.pressure, "memory"), `CPU ${stall(host.pressure, "cpu")}, I/O ${stall(host.pressure, "io")}`),
+    tile("Waiting for memory", stall(host.pressure, "memory"), `CPU ${stall(host.pressure, "cpu")}, I/O ${stall(host.pressure, "io")}`.replaceAll(" %", "\u00a0%")),
     tile("Processes", count(host.processes), `${count(host.threads)} threads, ${count(host.zombies)} zombies`),
     tile("Sockets", count(host.sockets), `${count(host.tracked_descriptors)} descriptors, ${count(host.timers)} timers`),
     tile("Events lost", count(lost), lost === 0 ? "what is said is complete" : "what is said is incomplete", lost ? "medium" : ""),

@@ -38,9 +38,8 @@ function line(rule: Rule): Child {
   return h(
     "li",
     {},
-    h("h3", {}, plain(rule.name)),
+    h("h3", {}, plain(rule.name), h("span", { class: "muted" }, hold)),
     h("p", {}, plain(rule.description)),
     h("pre", { tabindex: "0" }, h("code", {}, plain(rule.condition))),
-    h("p", { class: "muted" }, hold),
   );
 }
