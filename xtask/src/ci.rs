@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::ebpf::{self, Toolchain};
-use crate::{setup, sh};
+use crate::{setup, sh, web};
 
 /// The host's crates; the kernel crate builds for its own target only.
 const HOST: &[&str] = &["--locked", "--workspace", "--exclude", "monitor-ebpf"];
@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy-ebpf", run: clippy_ebpf },
     Step { name: "doc", run: doc },
     Step { name: "ebpf --check", run: ebpf_check },
+    Step { name: "web --check", run: web_check },
     Step { name: "test", run: test },
 ];
 
@@ -127,6 +128,10 @@ fn doc() -> Result<Outcome> {
 fn ebpf_check() -> Result<Outcome> {
     ebpf::ebpf(&ebpf::Options { check: true })?;
     Ok(Outcome::Passed)
+}
+
+fn web_check() -> Result<Outcome> {
+    Ok(web::check()?.map_or(Outcome::Passed, Outcome::Skipped))
 }
 
 /// As a child, because that is the command people are told to run.

@@ -21,6 +21,7 @@ mod sh;
 mod test;
 mod testbin;
 mod vm;
+mod web;
 
 /// Builds, runs and checks memwatch-ebpf.
 #[derive(Parser)]
@@ -36,6 +37,8 @@ enum Cmd {
     Setup(setup::Options),
     /// Build the kernel object and record what built it; with --check, compare with the record
     Ebpf(ebpf::Options),
+    /// Build the web page; with --check, test it and compare it with what is committed
+    Web(web::Options),
     /// Build the agent and run it: `cargo xtask run -- --all`
     Run(run::Options),
     /// Run the tests; as root, the end-to-end tests too
@@ -46,6 +49,8 @@ enum Cmd {
     Vm(vm::Options),
     /// Break one thing at a time and see whether any test notices
     Mutate(mutate::Options),
+    /// Prove what takes longer than CI has: `cargo xtask prove --help`
+    Prove(prove::Options),
     /// Measure what the agent costs: `syscalls` while nothing else is named
     Bench(bench::Options),
     /// Show what the judge is worth, or fit it anew: `cargo xtask evaluate -- --help`
@@ -68,11 +73,13 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Cmd::Setup(options) => setup::setup(&options),
         Cmd::Ebpf(options) => ebpf::ebpf(&options),
+        Cmd::Web(options) => web::web(&options),
         Cmd::Run(options) => run::run(&options),
         Cmd::Test(options) => test::test(&options),
         Cmd::Ci => ci::ci(),
         Cmd::Vm(options) => vm::vm(&options),
         Cmd::Mutate(options) => mutate::mutate(&options),
+        Cmd::Prove(options) => prove::prove(&options),
         Cmd::Bench(options) => bench::bench(&options),
         Cmd::Evaluate(options) => evaluate::evaluate(&options),
         Cmd::RecordReal(options) => real::record(&options),

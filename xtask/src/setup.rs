@@ -49,6 +49,9 @@ const TEST_PACKAGES: &[&str] = &[
     "default-jdk-headless",
 ];
 
+/// What shows the page to its proofs.
+const BROWSER_PACKAGES: &[&str] = &["chromium", "fonts-dejavu-core"];
+
 /// Programs that benchmarks load, and what loads them.
 const BENCH_PACKAGES: &[&str] =
     &["gcc", "libc6-dev", "redis-server", "redis-tools", "nginx-light", "wrk", "postgresql-15"];
@@ -106,6 +109,18 @@ pub(crate) fn ebpf() -> Result<()> {
 /// Makes sure that the end-to-end tests find their programs.
 pub(crate) fn tests() -> Result<()> {
     packages(TEST_PACKAGES)
+}
+
+/// Makes sure that the page can be built. Node of others comes with its own npm, beside which Debian's
+/// cannot be installed.
+pub(crate) fn web() -> Result<()> {
+    let is_there = |name: &str| sh::find_on_path(name).is_some();
+    if is_there("node") && is_there("npm") { Ok(()) } else { packages(&["nodejs", "npm"]) }
+}
+
+/// Makes sure that there is a browser.
+pub(crate) fn browser() -> Result<()> {
+    packages(BROWSER_PACKAGES)
 }
 
 /// Makes sure that benchmarks find the programs that they load.

@@ -8,6 +8,7 @@ mod history;
 mod openmetrics;
 mod seen;
 mod silences;
+mod web;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -65,6 +66,7 @@ impl Api {
             .route("/api/monitoring/history", get(history::history))
             .route("/api/monitoring/reset", post(history::reset))
             .merge(silences::router())
+            .merge(web::router())
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
             .with_state(self.clone())

@@ -1,12 +1,14 @@
-//! `cargo xtask prove`: proofs with real peers that take minutes, and so are no part of the tests.
+//! `cargo xtask prove NAME`: proofs with real peers that take longer than the tests have, each with figures to
+//! look at.
+
+mod http;
+mod metrics;
+mod web;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::sh;
-
-mod http;
-mod metrics;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -18,13 +20,16 @@ pub(crate) struct Options {
 enum What {
     /// Debian's Prometheus scrapes a real agent while a program leaks; every query of the Grafana dashboard
     Metrics(metrics::Options),
+    /// Look at the page with a browser: hostile names, accessibility, 5,000 rows, a phone's width
+    Web(web::Options),
 }
 
 pub(crate) fn prove(options: &Options) -> Result<()> {
-    if !sh::is_root() {
-        bail!("only root may load programs into the kernel; use `sudo -E cargo xtask prove`");
-    }
     match &options.what {
+        What::Web(options) => web::prove(options),
+        _ if !sh::is_root() => {
+            bail!("only root may load programs into the kernel; use `sudo -E cargo xtask prove`")
+        }
         What::Metrics(options) => metrics::prove(options),
     }
 }
