@@ -69,6 +69,8 @@ const VM_PACKAGES: &[&str] = &[
     "util-linux",
     "redis-server",
     "bpftool",
+    "systemd",
+    "passwd",
 ];
 
 const BPF_LINKER_VERSION: &str = "0.13.0";

@@ -24,6 +24,7 @@ const SYSTEMD: &str = "/run/systemd/system";
 
 /// How the service is installed.
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Setup {
     /// Which set of thresholds the configuration starts from.
     #[arg(value_name = "PROFILE")]
@@ -184,7 +185,7 @@ fn group_id() -> Result<Option<u32>> {
 
 /// What others may not read the group may.
 fn give_to_group(path: &Path, mode: u32) -> Result<()> {
-    let Some(gid) = group_id()?.filter(|_| mode & 0o007 == 0) else { return Ok(()) };
+    let Some(gid) = group_id()?.filter(|_| mode.trailing_zeros() >= 3) else { return Ok(()) };
     chown(path, None, Some(gid)).with_context(|| format!("give {} to {GROUP}", path.display()))
 }
 

@@ -15,6 +15,10 @@ pub fn updated(text: &str, values: &[(Key, toml::Value)]) -> Result<String, Faul
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
         Fault::new("the file", format!("this is no TOML: {}", error.message()))
     })?;
+    if document.is_empty() && !text.trim().is_empty() {
+        // Comments of a file that sets nothing would end up behind what is set.
+        return Ok(format!("{}\n\n{}", text.trim_end(), updated("", values)?));
+    }
     for (key, value) in values {
         let mut item: toml_edit::Value = value
             .to_string()
@@ -78,6 +82,13 @@ mod tests {
         let again: toml::Table = toml::from_str(&changed).unwrap();
         assert_eq!(again["profile"].as_str(), Some("development"));
         assert_eq!(again.len(), 4);
+    }
+
+    #[test]
+    fn comments_of_an_empty_file_stay_in_front() {
+        let key = Key::new(["profile"]);
+        let changed = updated(EMPTY_FILE, &[(key, "development".into())]).unwrap();
+        assert_eq!(changed, format!("{EMPTY_FILE}\nprofile = \"development\"\n"));
     }
 
     #[test]

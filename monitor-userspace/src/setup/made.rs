@@ -140,7 +140,7 @@ mod tests {
         let would = remove(&places, &made, true).unwrap();
         assert!(mine.exists());
         assert_eq!(remove(&places, &made, false).unwrap(), would);
-        assert_eq!(would.removed, [mine.clone()]);
+        assert_eq!(would.removed, std::slice::from_ref(&mine));
         assert!(!mine.exists() && changed.exists() && others.exists());
         fs::write(&changed, "text").unwrap();
         fs::remove_file(&others).unwrap();

@@ -17,6 +17,7 @@ mod archive;
 mod boot;
 mod kernel;
 mod rootfs;
+mod systemd;
 
 /// A test executable and what picks its tests: parts of names, or `--skip` and one; none pick all.
 type Tests<'a> = (&'a str, Vec<&'a str>);
@@ -67,6 +68,9 @@ const ALL: &[&str] = &[
 
 #[derive(Args)]
 pub(crate) struct Options {
+    /// `systemd`: install the service, use it and take it away, where systemd is the first process
+    #[arg(value_enum, conflicts_with_all = ["full", "filters"])]
+    scenario: Option<Scenario>,
     /// Which kernel
     #[arg(long, value_enum, default_value_t = Choice::All)]
     kernel: Choice,
@@ -79,6 +83,12 @@ pub(crate) struct Options {
     /// Run the tests whose name contains any of these
     #[arg(last = true, value_name = "TEST_FILTER")]
     filters: Vec<String>,
+}
+
+/// Something other than the end-to-end tests.
+#[derive(Clone, Copy, ValueEnum)]
+enum Scenario {
+    Systemd,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -111,7 +121,10 @@ pub(crate) fn vm(options: &Options) -> Result<()> {
         Some(agent) => agent.clone(),
         None => sh::build_agent()?,
     };
-    let initramfs = rootfs::build(&dir, &agent, &tests, options.full)?;
+    let initramfs = match options.scenario {
+        Some(Scenario::Systemd) => systemd::build(&dir, &agent)?,
+        None => rootfs::build(&dir, &agent, &tests, options.full)?,
+    };
     let limit = if options.full { Duration::from_hours(1) } else { Duration::from_mins(20) };
     let mut failed = Vec::new();
     for series in options.kernel.kernels() {

@@ -72,13 +72,13 @@ pub(super) fn build(dir: &Path, agent: &Path, tests: &[Tests<'_>], full: bool) -
 }
 
 /// A program on the path, or where only root's path leads.
-fn find(name: &str) -> Option<PathBuf> {
+pub(super) fn find(name: &str) -> Option<PathBuf> {
     let of_root = Path::new("/usr/sbin").join(name);
     sh::find_on_path(name).or_else(|| Some(of_root).filter(|path| path.is_file()))
 }
 
 /// A shell and the small programs it needs, all in one.
-fn busybox(archive: &mut Archive) -> Result<()> {
+pub(super) fn busybox(archive: &mut Archive) -> Result<()> {
     let program = sh::find_on_path("busybox").context("busybox is not on the path")?;
     archive.file("bin/busybox", &read(&program)?);
     let applets = sh::output(Command::new(&program).arg("--list"))?;
@@ -94,7 +94,7 @@ fn executable(binaries: &[TestBinary], name: &str) -> Result<PathBuf> {
 }
 
 /// Compiles the C programs that the tests watch, as the tests would.
-fn workloads(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
+pub(super) fn workloads(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     fs::create_dir_all(dir).with_context(|| format!("failed to create {}", dir.display()))?;
     let sources = sh::root()?.join("tests/workloads");
     let listed =
@@ -118,7 +118,7 @@ fn workloads(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
 }
 
 /// The libraries that these programs load, and their loader, by absolute path.
-fn libraries<'a>(programs: impl Iterator<Item = &'a Path>) -> Result<BTreeSet<String>> {
+pub(super) fn libraries<'a>(programs: impl Iterator<Item = &'a Path>) -> Result<BTreeSet<String>> {
     let mut libraries = BTreeSet::new();
     for program in programs {
         let mut ldd = Command::new("ldd");
@@ -141,7 +141,7 @@ fn init(tests: &[Tests<'_>], full: bool) -> String {
     INIT.replace(TESTS_HERE, &tests.iter().map(line).fold(seeds, |all, line| all + &line))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("failed to read {}", path.display()))
 }
 
