@@ -39,12 +39,14 @@ export class Panel {
     const children = show(value);
     if (children) renew(this.body, ...children);
     this.isFilled = true;
+    this.element.classList.remove("empty");
     return value;
   }
 
   /** Shows something that is not asked for. */
   show(...children: Child[]): void {
     this.isFilled = true;
+    this.element.classList.remove("empty");
     renew(this.body, ...children);
   }
 
@@ -52,7 +54,9 @@ export class Panel {
     const text = why(error);
     this.note.hidden = false;
     this.note.textContent = this.isFilled ? `Not up to date: ${text}` : text;
-    if (!this.isFilled) renew(this.body);
+    if (this.isFilled) return;
+    renew(this.body);
+    this.element.classList.add("empty");
   }
 }
 
