@@ -13,7 +13,7 @@ use super::{
     state::{Mode, SORTS, State},
     table,
 };
-use crate::{output::byte_text, sink};
+use crate::{client::words, output::byte_text, sink};
 
 /// Findings that are shown at most.
 const FINDINGS: usize = 6;
@@ -58,9 +58,9 @@ fn head_lines(state: &State) -> Paragraph<'static> {
         lost => format!("{} events lost", whole(lost)),
     };
     let first = format!(
-        "memwatch-ebpf {}: {} processes, watched for {}, {lost}",
+        "memwatch-ebpf {}: {}, watched for {}, {lost}",
         head.version,
-        whole(head.processes),
+        words::counted(&head.processes.into(), "process", "processes"),
         head.uptime_seconds.map_or("-".to_owned(), sink::time_text)
     );
     Paragraph::new(vec![Line::from(first), Line::from(host_line(head))])

@@ -65,10 +65,10 @@ fn the_screen_has_the_host_processes_findings_and_keys() {
     let wanted = "\
 memwatch-ebpf 0.1.0: 3 processes, watched for 2 h, nothing lost
 memory 2.0 GiB of 8.0 GiB in use, swap 0 B, CPU 12.3 %
-     PID NAME                 MEMORYv   GROWTH/min         RSS     FDS  THREADS    CPU% USER  COMPONENT
-       7 api                 65.0 MiB            -    80.0 MiB      12        4     1.2 www  api.service
-       1 init                 1.0 MiB            -     4.0 MiB      50        1    30.0 root
-       3 e\\u{1b}[2Jvil              -            -           -     900        1       -
+     PID NAME                MEMORYv  GROWTH/min        RSS     FDS  THREADS   CPU% USER     COMPONENT
+       7 api                65.0 MiB           -   80.0 MiB      12        4    1.2 www      api.service
+       1 init                1.0 MiB           -    4.0 MiB      50        1   30.0 root
+       3 e\\u{1b}[2Jvil             -           -          -     900        1      -
 
 
 ┌ findings ──────────────────────────────────────────────────────────────────────────────────────────────────┐

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::{
-    client::words::{bytes, number, span, text},
+    client::words::{bytes, counted, number, span, text},
     sink::Paint,
 };
 
@@ -13,9 +13,9 @@ use crate::{
 pub(super) fn status(answer: &Value, paint: Paint) -> String {
     let stats = &answer["stats"];
     let head = format!(
-        "memwatch-ebpf {}: {} processes, watched for {}",
+        "memwatch-ebpf {}: {}, watched for {}",
         text(&answer["version"]),
-        text(&answer["processes"]),
+        counted(&answer["processes"], "process", "processes"),
         span(&answer["uptime"])
     );
     let mut all = format!("{}\n", paint.bold(&head));
