@@ -1,19 +1,50 @@
 //! The HTTP API of a running agent: routes, who may use them, and errors. What is answered is made of a
 //! [`View`](crate::output::View) by pure functions; this module only asks and sends.
 
+mod access;
 mod agent;
 mod answers;
+mod asked;
 mod error;
+mod events;
+mod lists;
+mod monitoring;
+mod openapi;
+mod options;
+mod reported;
+mod route;
 mod seen;
+mod token;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
 
+pub use access::Door;
 pub use agent::Status;
-use axum::{Router, routing::get};
+use axum::{Router, extract::DefaultBodyLimit, middleware};
 pub use error::Problem;
+use events::Events;
+pub use openapi::document;
+pub use options::Options;
+use reported::Reported;
+pub use reported::{RegisteredComponent, Resource};
+pub use route::Route;
 pub use seen::Seen;
+pub use token::Token;
+pub(crate) use token::give_to_group;
+use tokio::sync::{Semaphore, broadcast::error::RecvError};
 
-use crate::agent::Desk;
+use crate::{
+    agent::{Desk, News},
+    output::monitoring::Past,
+};
+
+/// Minutes of response times that thresholds are compared with.
+const LOAD_MINUTES: u32 = 5;
 
 /// What every request needs.
 #[derive(Clone, Debug)]
@@ -23,6 +54,12 @@ pub struct Api(Arc<Parts>);
 struct Parts {
     desk: Desk,
     seen: Seen,
+    options: Options,
+    token: Option<Token>,
+    past: Mutex<Past>,
+    events: Events,
+    streams: Arc<Semaphore>,
+    reported: Reported,
 }
 
 /// Where a request came from.
@@ -34,23 +71,76 @@ pub enum Caller {
     Remote(SocketAddr),
 }
 
+/// All routes: a new one is put in here and so is in the description too.
+fn routes() -> Vec<Route> {
+    let parts = [
+        agent::routes(),
+        answers::routes(),
+        monitoring::routes(),
+        lists::routes(),
+        reported::routes(),
+        events::routes(),
+        vec![
+            Route::get("/api/openapi.json", "This description", openapi::served)
+                .gives::<serde_json::Map<String, serde_json::Value>>("OpenAPI 3.1."),
+        ],
+    ];
+    parts.into_iter().flatten().collect()
+}
+
 impl Api {
     /// Answers from this desk.
-    pub fn new(desk: Desk) -> Self {
+    pub fn new(desk: Desk, options: Options, token: Option<Token>) -> Self {
         let seen = Seen::new(desk.clone());
-        Self(Arc::new(Parts { desk, seen }))
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let events = Events::new(u64::try_from(since.as_millis()).unwrap_or_default());
+        Self(Arc::new(Parts {
+            desk,
+            seen,
+            past: Mutex::default(),
+            events,
+            streams: Arc::new(Semaphore::new(options.max_streams)),
+            reported: Reported::default(),
+            options,
+            token,
+        }))
     }
 
-    /// All routes.
-    pub fn router(&self) -> Router {
-        Router::new()
-            .route("/healthz", get(agent::alive))
-            .route("/readyz", get(agent::ready))
-            .route("/api/monitoring/agent", get(agent::status))
-            .route("/api/monitoring/answers/{question}", get(answers::answer))
+    /// All routes, as they are behind one door.
+    pub fn router(&self, door: Door) -> Router {
+        let options = &self.0.options;
+        let guard =
+            access::Guard { door, token: self.0.token.clone(), limit: options.request_timeout.0 };
+        let max_body = usize::try_from(options.max_body.0).unwrap_or(usize::MAX);
+        route::router(routes())
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
+            .layer(DefaultBodyLimit::max(max_body))
+            .layer(middleware::from_fn_with_state(guard, access::guard))
             .with_state(self.clone())
+    }
+
+    /// Hears what the engine says and keeps what answers need of it, until the agent ends.
+    pub async fn hear(self) {
+        let mut news = self.desk().news();
+        let mut fed = BTreeSet::new();
+        loop {
+            let heard = match news.recv().await {
+                Ok(heard) => heard,
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::warn!("{missed} news were missed by the API");
+                    continue;
+                }
+                Err(RecvError::Closed) => return,
+            };
+            self.0.events.take(&heard);
+            if let News::Interval(interval) = heard {
+                self.past().take(&interval);
+                let names: Vec<String> =
+                    interval.components.iter().map(|it| it.component.clone()).collect();
+                reported::counted(&self, &names, &mut fed);
+            }
+        }
     }
 
     /// What was seen until now, or a few seconds ago.
@@ -61,5 +151,29 @@ impl Api {
     /// Where the engine is asked and heard.
     pub fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    /// How it may be used.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// What the last hours were like.
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.0.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// Places for listeners to events.
+    fn streams(&self) -> &Arc<Semaphore> {
+        &self.0.streams
+    }
+
+    /// What applications report.
+    fn reported(&self) -> &Reported {
+        &self.0.reported
     }
 }

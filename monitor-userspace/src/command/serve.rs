@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use super::watch;
 use crate::{
     agent::Form,
+    api,
     cli::{Cli, Scope},
     serve::{self, Doors, Where},
 };
@@ -30,6 +31,11 @@ pub struct Serve {
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub socket: PathBuf,
 
+    /// A file with the token that calls over TCP need which change something, and all calls at addresses
+    /// that are not loopback. Made if it is not there.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
     /// Use /proc alone: coarser, and without the kernel's events.
     #[arg(long)]
     pub no_ebpf: bool,
@@ -43,7 +49,8 @@ pub(super) fn serve(serve: Serve, mut cli: Cli) -> Result<u8> {
     cli.scope.all |= !watch::is_scoped(&cli);
     cli.no_ebpf |= serve.no_ebpf;
     let place = Where { listen: serve.listen, socket: Some(serve.socket) };
-    let doors = Doors::bind(&place)?;
+    let options = api::Options { token_file: serve.token_file, ..<_>::default() };
+    let doors = Doors::bind(&place, options)?;
     let addresses = doors.addresses();
     let run = watch::prepare(cli, Form::Findings { as_json: false })?;
     let mut out = std::io::stdout();

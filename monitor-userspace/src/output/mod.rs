@@ -9,6 +9,7 @@ mod finding;
 mod held;
 mod host;
 mod line;
+pub mod monitoring;
 mod objects;
 mod rule_error;
 mod time;

@@ -1,16 +1,17 @@
 //! The agent as a service: opens where it listens and wires what attends to its desk.
 
+mod http;
 mod listen;
+mod patient;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, Result};
-use axum::Extension;
 pub use listen::Doors;
 
 use crate::{
     agent::{Attending, Desk},
-    api::{Api, Caller},
+    api::{Api, Door},
 };
 
 /// Where it listens.
@@ -27,21 +28,24 @@ pub fn attend(doors: Doors) -> impl FnOnce(Desk) -> Attending {
     move |desk| Box::pin(attended(doors, desk))
 }
 
-async fn attended(doors: Doors, desk: Desk) -> Result<()> {
-    let router = Api::new(desk).router();
+async fn attended(mut doors: Doors, desk: Desk) -> Result<()> {
+    let api = Api::new(desk, doors.options.clone(), doors.token.take());
     let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(api.clone().hear());
     let open = doors.open()?;
+    let tcp = http::Slots::of(api.options());
     for listener in open.tcp {
-        let router = router.clone().layer(axum::middleware::from_fn(listen::note_remote));
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        serving.spawn(async move { axum::serve(listener, service).await });
+        let door = listener.local_addr().map_or(Door::Open, listen::door_of);
+        let listener = http::Listener::Tcp(listener);
+        serving.spawn(http::serve(listener, api.router(door), tcp.clone()));
     }
     if let Some(listener) = open.unix {
-        let router = router.layer(Extension(Caller::Local));
-        serving.spawn(async move { axum::serve(listener, router.into_make_service()).await });
+        let slots = http::Slots::of(api.options());
+        let listener = http::Listener::Unix(listener);
+        serving.spawn(http::serve(listener, api.router(Door::Unix), slots));
     }
     while let Some(ended) = serving.join_next().await {
-        ended.context("an API task died")?.context("serve HTTP")?;
+        ended.context("an API task died")?;
     }
     std::future::pending().await
 }
