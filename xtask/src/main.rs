@@ -13,6 +13,7 @@ mod ci;
 mod ebpf;
 mod evaluate;
 mod mutate;
+mod prove;
 mod real;
 mod run;
 mod setup;
@@ -53,6 +54,8 @@ enum Cmd {
     RecordReal(real::Options),
     /// Let leaks drawn at random run beside healthy programs and see who is named
     Draws(real::Options),
+    /// Prove what takes longer than CI has: `cargo xtask prove --help`
+    Prove(prove::Options),
     /// The measured loop of `bench`, in a process of its own
     #[command(hide = true)]
     BenchLoop(bench::workload::Options),
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Cmd::Evaluate(options) => evaluate::evaluate(&options),
         Cmd::RecordReal(options) => real::record(&options),
         Cmd::Draws(options) => real::draws(&options),
+        Cmd::Prove(options) => prove::prove(&options),
         Cmd::BenchLoop(options) => bench::workload::run(&options),
         Cmd::BenchLoad(options) => bench::load::run(&options),
     };

@@ -10,8 +10,12 @@ use axum::{
     },
     http::{StatusCode, header, request::Parts},
 };
-use schemars::JsonSchema;
-use serde::{Deserialize, de::DeserializeOwned};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::{Map, Value};
 
 use super::{Api, Problem};
 use crate::output::{
@@ -21,6 +25,9 @@ use crate::output::{
 
 /// How long a body may take to come.
 const BODY_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whole numbers are exact below it, 2^53.
+const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// The query of a request.
 #[derive(Clone, Copy, Debug)]
@@ -74,9 +81,55 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Given<T> {
             return Err(Problem::of(status, "timeout", "Request timeout", detail));
         };
         let body = taken.map_err(|error| unread(&error))?;
-        serde_json::from_slice(&body).map(Self).map_err(|error| {
+        let read = || {
+            let mut value: Value = serde_json::from_slice(&body)?;
+            make_whole(&mut value);
+            Object::<T>::deserialize(value)
+        };
+        let Object(given) = read().map_err(|error| {
             Problem::bad_request(format!("the body is not what is wanted here: {error}"))
-        })
+        })?;
+        Ok(Self(given))
+    }
+}
+
+/// A whole number is one however it is written: JSON's 5.0 is 5.
+fn make_whole(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|it| it.fract() == 0.0 && it.abs() < LARGEST_WHOLE);
+            if let Some(float) = float.filter(|_| number.is_f64()) {
+                *number = (float as i64).into();
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(make_whole),
+        Value::Object(object) => object.values_mut().for_each(make_whole),
+        _ => {}
+    }
+}
+
+/// What is written as an object: fields in a row without their names are not taken.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let fields = Map::<String, Value>::deserialize(from)?;
+        T::deserialize(Value::Object(fields)).map(Self).map_err(D::Error::custom)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Object<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
     }
 }
 
@@ -92,6 +145,14 @@ fn unread(error: &BytesRejection) -> Problem {
 /// More than is taken: 413.
 pub(super) fn too_large(detail: impl Into<String>) -> Problem {
     Problem::of(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Content too large", detail)
+}
+
+/// Refuses a parameter that is too long.
+pub(super) fn check_short(what: &str, text: Option<&String>, most: usize) -> Result<(), Problem> {
+    if text.is_none_or(|text| text.chars().count() <= most) {
+        return Ok(());
+    }
+    Err(Problem::bad_request(format!("{what} has {most} characters at most")))
 }
 
 /// Whom an answer is to be about.
@@ -140,5 +201,30 @@ impl Wanted {
             return Err(Problem::not_found("that process is not one of that component"));
         }
         Ok((part, scope))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Pair {
+        first: u32,
+        second: f64,
+    }
+
+    #[test]
+    fn a_row_is_no_object_and_five_is_five() {
+        let read = |mut value: Value| {
+            make_whole(&mut value);
+            Object::<Pair>::deserialize(value).map(|Object(pair)| (pair.first, pair.second))
+        };
+        assert_eq!(read(json!({"first": 5.0, "second": 7})).unwrap(), (5, 7.0));
+        assert!(read(json!({"first": 5.5, "second": 7})).is_err());
+        assert!(read(json!([5, 7])).is_err());
+        assert!(read(json!({"first": -1.0, "second": 1e300})).is_err());
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     Api, Problem, Route,
-    asked::{Asked, At, Of},
+    asked::{Asked, At, Of, check_short},
     monitoring::{about, as_json, rendered},
     reported::RegisteredComponent,
 };
@@ -132,6 +132,7 @@ async fn processes(
     if !(1..=MAX_LISTED).contains(&limit) {
         return Err(Problem::bad_request("limit is 1 to 10000"));
     }
+    check_short("search", which.search.as_ref(), 256)?;
     let fields: Vec<String> = match &which.fields {
         Some(Fields(text)) => text.split(',').map(str::to_owned).collect(),
         None => Vec::new(),

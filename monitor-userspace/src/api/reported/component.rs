@@ -13,7 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Problem, after, check_length, check_ttl, full, now, resource::ttl};
 use crate::{
-    api::{Api, Route, asked::Given, route::JSON},
+    api::{
+        Api, Route,
+        asked::{Given, Object},
+        route::JSON,
+    },
     output::{Timestamp, monitoring::Thresholds},
 };
 
@@ -49,7 +53,7 @@ struct NewComponent {
     pids: Vec<u32>,
     /// From where on it is worth a warning, or critical.
     #[serde(default)]
-    thresholds: Thresholds,
+    thresholds: Object<Thresholds>,
     /// For how long it is remembered.
     #[serde(default = "ttl")]
     #[schemars(range(min = 1, max = 604_800))]
@@ -90,14 +94,15 @@ async fn put(State(api): State<Api>, Given(new): Given<NewComponent>) -> Result<
     if new.pids.len() > MAX_PIDS {
         return Err(Problem::bad_request(format!("pids are {MAX_PIDS} at most")));
     }
-    if !new.thresholds.are_valid() {
+    let Object(thresholds) = new.thresholds;
+    if !thresholds.are_valid() {
         return Err(Problem::bad_request("thresholds are 0 to 1000000000"));
     }
     let timestamp = now();
     let component = RegisteredComponent {
         name: new.name,
         pids: new.pids,
-        thresholds: new.thresholds,
+        thresholds,
         expires_at: after(timestamp, new.ttl_seconds),
     };
     let is_new = api.reported().all().registry.put(component.clone(), timestamp)?;

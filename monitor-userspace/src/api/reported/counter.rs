@@ -8,7 +8,11 @@ use serde::Deserialize;
 
 use super::{Problem, Reported, check_length, now, request::Taken};
 use crate::{
-    api::{Api, Route, asked::Given, route::JSON},
+    api::{
+        Api, Route,
+        asked::{Given, Object},
+        route::JSON,
+    },
     event::{CustomKind, CustomReading, CustomSubject, CustomValue, Input, is_custom_name},
     host::clock,
 };
@@ -24,12 +28,16 @@ const MAX_SERIES: usize = 1024;
 struct NewCounters {
     /// The values.
     #[schemars(length(min = 1, max = 1000))]
-    counters: Vec<NewCounter>,
+    counters: Vec<Object<NewCounter>>,
 }
 
 /// A value of now, of a process or of a component.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    { "required": ["pid"], "properties": { "pid": { "type": "integer" } } },
+    { "required": ["component"], "properties": { "component": { "type": "string" } } },
+]))]
 struct NewCounter {
     /// The process; one of `pid` and `component` is needed.
     #[schemars(range(max = 4_294_967_295_u32))]
@@ -65,13 +73,11 @@ pub(super) fn routes() -> Vec<Route> {
 
 impl NewCounter {
     fn value(self, at_ns: u64) -> Result<CustomValue, Problem> {
+        self.component.iter().try_for_each(|name| check_length("component", name, 256))?;
         let subject = match (self.pid, self.component) {
             // A pid is more precise.
             (Some(pid), _) => CustomSubject::Pid(pid),
-            (None, Some(name)) => {
-                check_length("component", &name, 256)?;
-                CustomSubject::Component(name)
-            }
+            (None, Some(name)) => CustomSubject::Component(name),
             (None, None) => return Err(Problem::bad_request("pid or component is needed")),
         };
         if !is_custom_name(&self.name) {
@@ -95,7 +101,7 @@ async fn put(
         return Err(Problem::bad_request(format!("counters are 1 to {MAX_VALUES}")));
     }
     let at_ns = clock::boot_ns();
-    let values = counters.into_iter().map(|counter| counter.value(at_ns));
+    let values = counters.into_iter().map(|Object(counter)| counter.value(at_ns));
     let values = values.collect::<Result<Vec<_>, Problem>>()?;
     feed(&api, values);
     Ok((StatusCode::ACCEPTED, Json(Taken { taken })))

@@ -5,7 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Owner, Problem, check_length};
-use crate::api::{Api, Route, asked::Given, route::JSON};
+use crate::api::{
+    Api, Route,
+    asked::{Given, Object},
+    route::JSON,
+};
 
 /// Requests in one call.
 const MAX_REQUESTS: usize = 1000;
@@ -18,7 +22,7 @@ const MAX_MS: f64 = 86_400_000.0;
 struct NewRequests {
     /// The requests.
     #[schemars(length(min = 1, max = 1000))]
-    requests: Vec<NewRequest>,
+    requests: Vec<Object<NewRequest>>,
 }
 
 /// A request that ended just now.
@@ -58,13 +62,13 @@ async fn put(
     if !(1..=MAX_REQUESTS).contains(&requests.len()) {
         return Err(Problem::bad_request(format!("requests are 1 to {MAX_REQUESTS}")));
     }
-    for request in &requests {
+    for Object(request) in &requests {
         if !(0.0..=MAX_MS).contains(&request.duration_ms) {
             return Err(Problem::bad_request("durationMs is 0 to 86400000"));
         }
         request.component.iter().try_for_each(|name| check_length("component", name, 256))?;
     }
-    for request in &requests {
+    for Object(request) in &requests {
         let process = request.pid.map(Owner::Process);
         let component = request.component.clone().map(Owner::Component);
         let owners: Vec<Owner> =

@@ -16,7 +16,7 @@ use super::{Problem, after, check_length, check_ttl, full, now};
 use crate::{
     api::{
         Api, Route,
-        asked::{Asked, At, Given, too_large},
+        asked::{Asked, At, Given, check_short, too_large},
         route::JSON,
     },
     event::is_custom_name,
@@ -238,6 +238,11 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 impl OfKind {
+    fn check(&self) -> Result<(), Problem> {
+        check_short("type", self.kind.as_ref(), 40)?;
+        check_short("component", self.component.as_ref(), MAX_TEXT)
+    }
+
     fn selects(&self, it: &Resource) -> bool {
         let whom = match (self.pid, &self.component) {
             (Some(pid), _) => Whom::Process(pid),
@@ -270,12 +275,16 @@ impl NewResource {
     }
 }
 
-async fn list(State(api): State<Api>, Asked(of): Asked<OfKind>) -> Json<Resources> {
+async fn list(
+    State(api): State<Api>,
+    Asked(of): Asked<OfKind>,
+) -> Result<Json<Resources>, Problem> {
+    of.check()?;
     let timestamp = now();
     let all = api.reported().all();
     let resources: Vec<_> =
         all.shelf.living(timestamp).filter(|it| of.selects(it)).cloned().collect();
-    Json(Resources { timestamp, total: resources.len(), resources })
+    Ok(Json(Resources { timestamp, total: resources.len(), resources }))
 }
 
 async fn put(State(api): State<Api>, Given(new): Given<NewResource>) -> Result<Response, Problem> {
@@ -302,8 +311,9 @@ async fn put(State(api): State<Api>, Given(new): Given<NewResource>) -> Result<R
     Ok((status, Json(resource)).into_response())
 }
 
-async fn clear(State(api): State<Api>, Asked(of): Asked<OfKind>) -> Json<Removed> {
-    Json(Removed { removed: api.reported().all().shelf.remove(|it| of.selects(it)) })
+async fn clear(State(api): State<Api>, Asked(of): Asked<OfKind>) -> Result<Json<Removed>, Problem> {
+    of.check()?;
+    Ok(Json(Removed { removed: api.reported().all().shelf.remove(|it| of.selects(it)) }))
 }
 
 async fn get(State(api): State<Api>, At(Id { id }): At<Id>) -> Result<Json<Resource>, Problem> {

@@ -217,7 +217,7 @@ mod tests {
         assert_eq!((parts.memory, parts.cpu, parts.resources), ("warning", "healthy", "critical"));
         assert_eq!(health.components.event_loop, None);
         view.findings.clear();
-        assert_eq!(super::tests::health(&view, &Whom::Host).status, "healthy");
+        assert_eq!(self::health(&view, &Whom::Host).status, "healthy");
     }
 
     #[test]

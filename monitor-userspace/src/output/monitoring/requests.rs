@@ -6,6 +6,8 @@ use super::Percentiles;
 
 /// Minutes that are kept.
 const MINUTES: usize = 120;
+/// The last bucket: of a day and what is longer.
+const MAX_BUCKET: f64 = 520.0;
 /// Each bucket is so much wider than the one before: a figure is off by half of it at most.
 const STEP: f64 = 1.05;
 /// The shortest duration that is told from none, in milliseconds.
@@ -19,7 +21,7 @@ pub struct Durations {
 
 fn bucket(millis: f64) -> u16 {
     let steps = (millis.max(LEAST_MS) / LEAST_MS).ln() / STEP.ln();
-    steps.round().clamp(0.0, f64::from(u16::MAX)) as u16
+    steps.round().clamp(0.0, MAX_BUCKET) as u16
 }
 
 fn middle(bucket: u16) -> f64 {
