@@ -206,7 +206,8 @@ fn who_may_not_is_refused_and_who_is_slow_holds_nobody_up() {
     let id = heard.find_map(|line| Some(line.strip_prefix("id: ")?.parse::<u64>().unwrap()));
     let id = id.unwrap();
     drop(heard);
-    let mut heard = events(&served, &format!("Last-Event-ID: {id}\r\n"));
+    let fields = format!("Last-Event-ID: {id}\r\n");
+    let mut heard = events(&served, &fields);
     let next = heard.find_map(|line| Some(line.strip_prefix("id: ")?.parse::<u64>().unwrap()));
     assert!(next.unwrap() > id);
     let data = heard.find_map(|line| Some(line.strip_prefix("data: ")?.to_owned())).unwrap();

@@ -27,23 +27,24 @@ pub(super) async fn served() -> Response {
 
 /// The description of these routes.
 pub fn document(routes: &[Route]) -> Value {
-    let generator = |settings: SchemaSettings| {
-        let settings = settings.with(|settings| {
+    let settings = |settings: SchemaSettings| {
+        settings.with(|settings| {
             settings.definitions_path = DEFINITIONS.into();
             settings.meta_schema = None;
-        });
-        settings.into_generator()
+        })
     };
-    let mut given = generator(SchemaSettings::draft2020_12().for_serialize());
-    let mut taken = generator(SchemaSettings::draft2020_12().for_deserialize());
+    let given = settings(SchemaSettings::draft2020_12().for_serialize());
+    let mut given = given.into_generator();
+    // What is taken may leave out what is given: a type that is both has two schemas, one without a name.
+    let taken = settings(SchemaSettings::draft2020_12().for_deserialize());
+    let mut taken = taken.with(|settings| settings.inline_subschemas = true).into_generator();
     let mut paths: Map<String, Value> = Map::new();
     for route in routes {
         let operation = operation(route, &mut given, &mut taken);
         let at = paths.entry(route.path).or_insert_with(|| json!({}));
         at[route.method] = operation;
     }
-    let mut schemas = taken.take_definitions(true);
-    schemas.extend(given.take_definitions(true));
+    let schemas = given.take_definitions(true);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -227,6 +228,13 @@ mod tests {
                 assert_eq!(named, in_path, "{path}");
             }
         }
+        let component = "/paths/~1api~1monitoring~1components/post/requestBody/content/application~1json/schema";
+        let thresholds = &document.pointer(component).unwrap()["properties"]["thresholds"];
+        assert!(thresholds["properties"]["cpuWarning"].is_object());
+        assert!(
+            thresholds.get("required").is_none(),
+            "what is given has them all, what is taken need not"
+        );
         let period = &document["paths"]["/api/monitoring/metrics"]["get"]["parameters"];
         let period = period.as_array().unwrap().iter().find(|it| it["name"] == "period").unwrap();
         assert_eq!(period["schema"]["type"], "integer");
