@@ -73,7 +73,10 @@ fn serve(agent: &Path, dir: &Path) -> Result<(Served, String)> {
     let served = Served(child);
     let mut line = String::new();
     if let Some(stdout) = stdout {
-        BufReader::new(stdout).read_line(&mut line).context("read where it listens")?;
+        let mut stdout = BufReader::new(stdout);
+        stdout.read_line(&mut line).context("read where it listens")?;
+        // It tells of findings there, and ends when nobody reads them.
+        std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
     }
     let url = line.trim().strip_prefix("listening on ").map(str::to_owned);
     ensure!(url.is_some(), "the agent does not say where it listens, but {line:?}");
