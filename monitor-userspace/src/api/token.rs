@@ -63,7 +63,9 @@ impl Token {
 fn make(path: &Path) -> io::Result<String> {
     let mut random = [0; FRESH];
     fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
-    let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('0');
+    let token: String =
+        random.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }

@@ -127,7 +127,7 @@ struct Id {
 
 /// Resources that applications reported, by id.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-struct Resources {
+struct ResourceList {
     /// When this was asked.
     timestamp: Timestamp,
     /// The resources.
@@ -221,7 +221,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get(path, "Resources that applications report", list)
             .asks::<OfKind>()
-            .gives::<Resources>("The resources."),
+            .gives::<ResourceList>("The resources."),
         Route::post(path, "Report a resource", put)
             .takes::<NewResource>()
             .gives::<Resource>("It was there and is replaced.")
@@ -278,13 +278,13 @@ impl NewResource {
 async fn list(
     State(api): State<Api>,
     Asked(of): Asked<OfKind>,
-) -> Result<Json<Resources>, Problem> {
+) -> Result<Json<ResourceList>, Problem> {
     of.check()?;
     let timestamp = now();
     let all = api.reported().all();
     let resources: Vec<_> =
         all.shelf.living(timestamp).filter(|it| of.selects(it)).cloned().collect();
-    Ok(Json(Resources { timestamp, total: resources.len(), resources }))
+    Ok(Json(ResourceList { timestamp, total: resources.len(), resources }))
 }
 
 async fn put(State(api): State<Api>, Given(new): Given<NewResource>) -> Result<Response, Problem> {

@@ -106,7 +106,7 @@ impl Course {
             is_whole || first_s <= from_s
         };
         let all = || self.rings.iter().zip(self.shape);
-        let Some((ring, (width_s, _))) = all().find(reaches).or_else(|| all().last()) else {
+        let Some((ring, (width_s, _))) = all().find(reaches).or_else(|| all().next_back()) else {
             return Window::default();
         };
         let mut window = Window::default();

@@ -121,7 +121,7 @@ impl View {
         let mut named = self.processes.iter().filter(|it| it.snapshot.pid == pid);
         let first = named.next()?;
         let is_living = |it: &&Viewed| !it.snapshot.is_final;
-        Some(Some(first).filter(is_living).or_else(|| named.last()).unwrap_or(first))
+        Some(Some(first).filter(is_living).or_else(|| named.next_back()).unwrap_or(first))
     }
 
     /// A view of these alone. What only the host has is unknown of them.
