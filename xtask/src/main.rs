@@ -59,7 +59,7 @@ enum Cmd {
     RecordReal(real::Options),
     /// Let leaks drawn at random run beside healthy programs and see who is named
     Draws(real::Options),
-    /// Prove with real peers what takes minutes: `cargo xtask prove metrics`
+    /// Prove with real peers what takes longer than the tests have: `cargo xtask prove --help`
     Prove(prove::Options),
     /// The measured loop of `bench`, in a process of its own
     #[command(hide = true)]

@@ -73,6 +73,10 @@ const VM_PACKAGES: &[&str] = &[
     "passwd",
 ];
 
+/// What asks an API whatever its description allows (PyPI), and what installs it.
+const SCHEMATHESIS_VERSION: &str = "4.32.5";
+const VENV_PACKAGES: &[&str] = &["python3", "python3-venv"];
+
 const BPF_LINKER_VERSION: &str = "0.13.0";
 
 /// The tools of exactly the LLVM that Debian's rustc uses.
@@ -138,6 +142,26 @@ pub(crate) fn prove() -> Result<()> {
 /// Makes sure that test machines can be filled and booted.
 pub(crate) fn vm() -> Result<()> {
     packages(VM_PACKAGES)
+}
+
+/// schemathesis, in a place of its own below what cargo builds; installed where it is missing.
+pub(crate) fn schemathesis() -> Result<PathBuf> {
+    let name = format!("schemathesis-{SCHEMATHESIS_VERSION}");
+    let dir = sh::target_dir()?.join("prove").join(name);
+    let program = dir.join("bin/schemathesis");
+    if program.is_file() {
+        return Ok(program);
+    }
+    let mut has_venv = Command::new("python3");
+    has_venv.args(["-c", "import ensurepip, venv"]).stderr(Stdio::null());
+    if sh::output(&mut has_venv).is_err() {
+        packages(VENV_PACKAGES)?;
+    }
+    println!("setup: installing schemathesis {SCHEMATHESIS_VERSION}");
+    sh::run(Command::new("python3").args(["-m", "venv"]).arg(&dir))?;
+    let wanted = format!("schemathesis=={SCHEMATHESIS_VERSION}");
+    sh::run(Command::new(dir.join("bin/pip")).args(["install", "--quiet", &wanted]))?;
+    Ok(program)
 }
 
 /// bpf-linker, wherever cargo or the administrator put it.

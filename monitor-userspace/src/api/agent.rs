@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Api, Problem};
+use super::{Api, Problem, Route, route::TEXT};
 use crate::{
     history::HistoryState,
     output::{Stats, Timestamp},
@@ -32,12 +32,23 @@ pub struct Status {
     pub stats: Option<Stats>,
 }
 
-pub(super) async fn alive() -> &'static str {
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/healthz", "Whether the agent lives", alive)
+            .gives_as::<str>(200, TEXT, "It does."),
+        Route::get("/readyz", "Whether it has seen processes", ready)
+            .gives_as::<str>(200, TEXT, "It has."),
+        Route::get("/api/monitoring/agent", "How the agent is", status)
+            .gives::<Status>("How it is."),
+    ]
+}
+
+async fn alive() -> &'static str {
     "ok\n"
 }
 
 /// Ready once processes were seen.
-pub(super) async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
+async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
     let view = api.seen().now().await?;
     if view.samples == 0 {
         return Err(Problem::unavailable("no process was read yet"));
@@ -45,7 +56,7 @@ pub(super) async fn ready(State(api): State<Api>) -> Result<&'static str, Proble
     Ok("ok\n")
 }
 
-pub(super) async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
+async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
     let view = api.seen().now().await?;
     let stats = view.stats.clone();
     Ok(Json(Status {

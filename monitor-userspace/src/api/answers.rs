@@ -2,20 +2,26 @@
 //! prints what the agent means.
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Api, Problem, history};
+use super::{
+    Api, Problem, Route,
+    asked::{Asked, At},
+    history,
+    route::{JSON, TEXT},
+};
 use crate::{
     output::answer::UnknownFinding,
     sink::{Paint, answer::Question},
 };
 
 /// In which form.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Form {
     /// Of which finding, for `explain`.
@@ -28,21 +34,47 @@ pub(super) struct Form {
     colour: bool,
 }
 
-pub(super) async fn answer(
+/// Which question.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Which {
+    /// The command that asks it.
+    question: Word,
+}
+
+/// A command that asks.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Leaks,
+    Trends,
+    Report,
+    Optimize,
+    Explain,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    let path = "/api/monitoring/answers/{question}";
+    vec![
+        Route::get(path, "What a command answers, as JSON or as text for a terminal", answer)
+            .at::<Which>()
+            .asks::<Form>()
+            .may_miss()
+            .gives_as::<serde_json::Map<String, serde_json::Value>>(200, JSON, "The answer.")
+            .gives_as::<str>(200, TEXT, "The answer."),
+    ]
+}
+
+async fn answer(
     State(api): State<Api>,
-    Path(question): Path<String>,
-    Query(form): Query<Form>,
+    At(Which { question }): At<Which>,
+    Asked(form): Asked<Form>,
 ) -> Result<Response, Problem> {
-    let question = match question.as_str() {
-        "leaks" => Question::Leaks,
-        "trends" => Question::Trends,
-        "report" => Question::Report,
-        "optimize" => Question::Optimize,
-        "explain" => Question::Explain(form.finding),
-        other => {
-            let message = format!("{other}: ask for leaks, trends, report, optimize or explain");
-            return Err(Problem::not_found(message));
-        }
+    let question = match question {
+        Word::Leaks => Question::Leaks,
+        Word::Trends => Question::Trends,
+        Word::Report => Question::Report,
+        Word::Optimize => Question::Optimize,
+        Word::Explain => Question::Explain(form.finding),
     };
     let mut view = api.seen().now().await?;
     if let Some(since) = &form.since {
@@ -52,6 +84,6 @@ pub(super) async fn answer(
     let text = question
         .answer(&view, !form.text, paint)
         .map_err(|UnknownFinding(message)| Problem::not_found(message))?;
-    let kind = if form.text { "text/plain; charset=utf-8" } else { "application/json" };
+    let kind = if form.text { TEXT } else { JSON };
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
 }

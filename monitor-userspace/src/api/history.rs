@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Extension, Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Api, Caller, Problem};
+use super::{Api, Problem, asked::Asked, route::Route};
 use crate::{
     history::{Handle, Of, Reader, Rows, Since, StoreError, Value},
     output::{Timestamp, View},
@@ -21,9 +18,9 @@ pub(super) const READERS: usize = 2;
 const MOST_MINUTES: u32 = 366 * 24 * 60;
 
 /// What is asked for.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Asked {
+struct Wanted {
     /// Of this process.
     pid: Option<u32>,
     /// Which started then; else the last of that pid.
@@ -36,7 +33,7 @@ pub(super) struct Asked {
     value: Value,
 }
 
-impl Default for Asked {
+impl Default for Wanted {
     fn default() -> Self {
         Self { pid: None, start_time: None, component: None, minutes: 60, value: Value::Mean }
     }
@@ -71,7 +68,7 @@ pub struct HistoryScope {
     pub component: Option<String>,
 }
 
-impl Asked {
+impl Wanted {
     fn of(&self) -> Result<Of, Problem> {
         if !(1..=MOST_MINUTES).contains(&self.minutes) {
             let message =
@@ -92,9 +89,24 @@ impl Asked {
     }
 }
 
-pub(super) async fn history(
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::get(
+            "/api/monitoring/history",
+            "What was kept of a process, a component or the host",
+            history,
+        )
+        .asks::<Wanted>()
+        .may_miss()
+        .gives::<HistoryAnswer>("Rows, the oldest first."),
+        Route::post("/api/monitoring/reset", "Forget all that was kept", reset)
+            .gives::<Forgotten>("It is forgotten."),
+    ]
+}
+
+async fn history(
     State(api): State<Api>,
-    Query(asked): Query<Asked>,
+    Asked(asked): Asked<Wanted>,
 ) -> Result<Json<HistoryAnswer>, Problem> {
     let of = asked.of()?;
     let handle = api.history()?;
@@ -137,20 +149,7 @@ pub(super) async fn since(api: &Api, view: Arc<View>, text: &str) -> Result<Arc<
 }
 
 /// Forgets all that was kept.
-pub(super) async fn reset(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-) -> Result<Json<Forgotten>, Problem> {
-    if caller != Caller::Local {
-        let message =
-            "the history is emptied over the unix socket of the agent only: memwatch-ebpf reset";
-        return Err(Problem::of(
-            axum::http::StatusCode::FORBIDDEN,
-            "forbidden",
-            "Forbidden",
-            message,
-        ));
-    }
+async fn reset(State(api): State<Api>) -> Result<Json<Forgotten>, Problem> {
     let handle: &Handle = api.history()?;
     handle.reset().await?;
     Ok(Json(Forgotten {

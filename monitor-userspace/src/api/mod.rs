@@ -1,30 +1,58 @@
 //! The HTTP API of a running agent: routes, who may use them, and errors. What is answered is made of a
 //! [`View`](crate::output::View) by pure functions; this module only asks and sends.
 
+mod access;
 mod agent;
 mod answers;
+mod asked;
 mod error;
+mod events;
 mod history;
+mod lists;
+mod monitoring;
+mod openapi;
 mod openmetrics;
+mod options;
+mod reported;
+mod route;
 mod seen;
 mod silences;
+mod token;
 mod web;
 
-use std::{net::SocketAddr, sync::Arc};
-
-pub use agent::Status;
-use axum::{
-    Router,
-    routing::{get, post},
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
+
+pub use access::Door;
+pub use agent::Status;
+use axum::{Router, extract::DefaultBodyLimit, middleware};
 pub use error::Problem;
+use events::Events;
 pub use history::{Forgotten, HistoryAnswer, HistoryScope};
+pub use openapi::document;
+pub use options::Options;
+use reported::Reported;
+pub use reported::{RegisteredComponent, Resource};
+pub use route::Route;
 pub use seen::Seen;
 pub use silences::{Silence, Silences};
+pub use token::Token;
+pub(crate) use token::give_to_group;
+use tokio::sync::{Semaphore, broadcast::error::RecvError};
 
-use tokio::sync::Semaphore;
+use crate::{
+    agent::{Desk, News},
+    alert::Alerts,
+    history::Handle,
+    output::monitoring::Past,
+};
 
-use crate::{agent::Desk, history::Handle};
+/// Minutes of response times that thresholds are compared with.
+const LOAD_MINUTES: u32 = 5;
 
 /// What every request needs.
 #[derive(Clone, Debug)]
@@ -34,8 +62,23 @@ pub struct Api(Arc<Parts>);
 struct Parts {
     desk: Desk,
     seen: Seen,
-    history: Option<Handle>,
+    others: Others,
     readers: Semaphore,
+    options: Options,
+    token: Option<Token>,
+    past: Mutex<Past>,
+    events: Events,
+    streams: Arc<Semaphore>,
+    reported: Reported,
+}
+
+/// Other parts of the service that are asked, where they are on.
+#[derive(Clone, Debug, Default)]
+pub struct Others {
+    /// What is kept on disk.
+    pub history: Option<Handle>,
+    /// Who tells others of findings.
+    pub alerts: Option<Alerts>,
 }
 
 /// Where a request came from.
@@ -47,29 +90,83 @@ pub enum Caller {
     Remote(SocketAddr),
 }
 
+/// All routes: a new one is put in here and so is in the description too.
+fn routes() -> Vec<Route> {
+    let parts = [
+        agent::routes(),
+        answers::routes(),
+        monitoring::routes(),
+        lists::routes(),
+        reported::routes(),
+        events::routes(),
+        history::routes(),
+        silences::routes(),
+        openmetrics::routes(),
+        vec![
+            Route::get("/api/openapi.json", "This description", openapi::served)
+                .gives::<serde_json::Map<String, serde_json::Value>>("OpenAPI 3.1."),
+        ],
+    ];
+    parts.into_iter().flatten().collect()
+}
+
 impl Api {
-    /// Answers from this desk, and from a history where one is kept.
-    pub fn new(desk: Desk, history: Option<Handle>) -> Self {
+    /// Answers from this desk, and from the other parts of the service.
+    pub fn new(desk: Desk, options: Options, token: Option<Token>, others: Others) -> Self {
         let seen = Seen::new(desk.clone());
-        let readers = Semaphore::new(history::READERS);
-        Self(Arc::new(Parts { desk, seen, history, readers }))
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let events = Events::new(u64::try_from(since.as_millis()).unwrap_or_default());
+        Self(Arc::new(Parts {
+            desk,
+            seen,
+            others,
+            readers: Semaphore::new(history::READERS),
+            past: Mutex::default(),
+            events,
+            streams: Arc::new(Semaphore::new(options.max_streams)),
+            reported: Reported::default(),
+            options,
+            token,
+        }))
     }
 
-    /// All routes.
-    pub fn router(&self) -> Router {
-        Router::new()
-            .route("/healthz", get(agent::alive))
-            .route("/readyz", get(agent::ready))
-            .route("/metrics", get(openmetrics::metrics))
-            .route("/api/monitoring/agent", get(agent::status))
-            .route("/api/monitoring/answers/{question}", get(answers::answer))
-            .route("/api/monitoring/history", get(history::history))
-            .route("/api/monitoring/reset", post(history::reset))
-            .merge(silences::router())
-            .merge(web::router())
+    /// All routes, as they are behind one door.
+    pub fn router(&self, door: Door) -> Router {
+        let options = &self.0.options;
+        let guard =
+            access::Guard { door, token: self.0.token.clone(), limit: options.request_timeout.0 };
+        let max_body = usize::try_from(options.max_body.0).unwrap_or(usize::MAX);
+        route::router(routes())
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
+            .layer(DefaultBodyLimit::max(max_body))
+            .layer(middleware::from_fn_with_state(guard, access::guard))
+            // The page asks for the token itself.
+            .merge(web::router())
             .with_state(self.clone())
+    }
+
+    /// Hears what the engine says and keeps what answers need of it, until the agent ends.
+    pub async fn hear(self) {
+        let mut news = self.desk().news();
+        let mut fed = BTreeSet::new();
+        loop {
+            let heard = match news.recv().await {
+                Ok(heard) => heard,
+                Err(RecvError::Lagged(missed)) => {
+                    tracing::warn!("{missed} news were missed by the API");
+                    continue;
+                }
+                Err(RecvError::Closed) => return,
+            };
+            self.0.events.take(&heard);
+            if let News::Interval(interval) = heard {
+                self.past().take(&interval);
+                let names: Vec<String> =
+                    interval.components.iter().map(|it| it.component.clone()).collect();
+                reported::counted(&self, &names, &mut fed);
+            }
+        }
     }
 
     /// What was seen until now, or a few seconds ago.
@@ -80,7 +177,12 @@ impl Api {
     /// What was kept; a problem where nothing is.
     pub(crate) fn history(&self) -> Result<&Handle, Problem> {
         let none = "no history is kept: the agent runs with --no-history, or it is off in its configuration";
-        self.0.history.as_ref().ok_or_else(|| Problem::unavailable(none))
+        self.0.others.history.as_ref().ok_or_else(|| Problem::unavailable(none))
+    }
+
+    /// The other parts of the service.
+    fn others(&self) -> &Others {
+        &self.0.others
     }
 
     fn readers(&self) -> &Semaphore {
@@ -90,5 +192,29 @@ impl Api {
     /// Where the engine is asked and heard.
     pub fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    /// How it may be used.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// What the last hours were like.
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.0.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// Places for listeners to events.
+    fn streams(&self) -> &Arc<Semaphore> {
+        &self.0.streams
+    }
+
+    /// What applications report.
+    fn reported(&self) -> &Reported {
+        &self.0.reported
     }
 }

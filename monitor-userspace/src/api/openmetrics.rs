@@ -1,30 +1,45 @@
 //! `/metrics`: the page that Prometheus and its like take.
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Api, Problem};
+use super::{
+    Api, Problem,
+    asked::Asked,
+    route::{Route, TEXT},
+};
 use crate::output::metrics::{self, Format};
 
 /// Processes that may be asked for at most.
 const MOST: usize = 5000;
 
 /// How much of it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Wanted {
+struct Wanted {
     /// Processes that hold most; those with open findings come with them.
     top: Option<usize>,
 }
 
-pub(super) async fn metrics(
+pub(super) fn routes() -> Vec<Route> {
+    let summary = "Metrics for Prometheus and its like, as OpenMetrics where that is liked better";
+    vec![
+        Route::get("/metrics", summary, metrics)
+            .asks::<Wanted>()
+            .gives_as::<str>(200, TEXT, "The page, in the older form.")
+            .gives_as::<str>(200, Format::OpenMetrics.content_type(), "The page."),
+    ]
+}
+
+async fn metrics(
     State(api): State<Api>,
     headers: HeaderMap,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Response, Problem> {
     let top = wanted.top.unwrap_or(metrics::TOP);
     if top > MOST {

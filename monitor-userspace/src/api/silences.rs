@@ -1,15 +1,14 @@
 //! Silences: causes of which nobody wants to hear for a time.
 
-use axum::{
-    Extension, Json, Router,
-    extract::{Path, rejection::JsonRejection},
-    http::StatusCode,
-    routing::{delete, get},
-};
+use axum::{Json, extract::State, http::StatusCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Api, Caller, Problem};
+use super::{
+    Api, Problem,
+    asked::{At, Given},
+    route::{JSON, Route},
+};
 use crate::{
     alert::{Alerts, decide},
     config::TimeSpan,
@@ -54,13 +53,14 @@ pub struct Silences {
 }
 
 /// What is to be silent.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+struct Wanted {
     /// Id of a finding that is open, or what it begins with.
     finding: String,
     /// For how long: `2h`.
     #[serde(rename = "for")]
+    #[schemars(with = "String")]
     time: TimeSpan,
     /// Why.
     #[serde(default)]
@@ -75,59 +75,64 @@ impl From<decide::Silence> for Silence {
     }
 }
 
-/// Its routes.
-pub(super) fn router() -> Router<Api> {
-    Router::new()
-        .route("/api/monitoring/silences", get(list).post(begin))
-        .route("/api/monitoring/silences/{id}", delete(end))
+/// Which silence.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Which {
+    /// Its id.
+    id: String,
 }
 
-async fn list(Extension(alerts): Extension<Option<Alerts>>) -> Result<Json<Silences>, Problem> {
-    let silences = on(alerts)?.silences().await?.into_iter().map(Silence::from).collect();
+pub(super) fn routes() -> Vec<Route> {
+    let (all, one) = ("/api/monitoring/silences", "/api/monitoring/silences/{id}");
+    vec![
+        Route::get(all, "Causes of which nobody is told for a while", list)
+            .gives::<Silences>("The silences."),
+        Route::post(all, "Let nobody be told of a cause for a while, unless it doubles", begin)
+            .takes::<Wanted>()
+            .may_miss()
+            .gives_as::<Silence>(201, JSON, "The silence."),
+        Route::delete(one, "End a silence", end).at::<Which>().may_miss().gives_as::<Ended>(
+            200,
+            JSON,
+            "It is over.",
+        ),
+    ]
+}
+
+/// A silence is over.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Ended {
+    /// Its id.
+    id: String,
+}
+
+async fn list(State(api): State<Api>) -> Result<Json<Silences>, Problem> {
+    let silences = on(&api)?.silences().await?.into_iter().map(Silence::from).collect();
     let timestamp = Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(0));
     Ok(Json(Silences { timestamp, silences }))
 }
 
 async fn begin(
-    Extension(alerts): Extension<Option<Alerts>>,
-    Extension(caller): Extension<Caller>,
-    wanted: Result<Json<Wanted>, JsonRejection>,
+    State(api): State<Api>,
+    Given(wanted): Given<Wanted>,
 ) -> Result<(StatusCode, Json<Silence>), Problem> {
-    may_change(caller)?;
-    let Json(wanted) = wanted.map_err(|error| Problem::bad_request(error.body_text()))?;
     if wanted.reason.chars().count() > MAX_REASON {
         return Err(Problem::bad_request(format!("a reason has at most {MAX_REASON} letters")));
     }
-    let silenced = on(alerts)?.silence(wanted.finding, wanted.time.0, wanted.reason).await?;
+    let silenced = on(&api)?.silence(wanted.finding, wanted.time.0, wanted.reason).await?;
     let silence = silenced.map_err(Problem::not_found)?;
     Ok((StatusCode::CREATED, Json(silence.into())))
 }
 
-async fn end(
-    Extension(alerts): Extension<Option<Alerts>>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    may_change(caller)?;
-    if !on(alerts)?.unsilence(id.clone()).await? {
+async fn end(State(api): State<Api>, At(Which { id }): At<Which>) -> Result<Json<Ended>, Problem> {
+    if !on(&api)?.unsilence(id.clone()).await? {
         return Err(Problem::not_found(format!("there is no silence {id}")));
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Json(Ended { id }))
 }
 
-fn on(alerts: Option<Alerts>) -> Result<Alerts, Problem> {
-    alerts.ok_or_else(|| Problem::unavailable("alerts are off: [alerts] enabled = false"))
-}
-
-/// Only who may use the unix socket changes what others are told of.
-fn may_change(caller: Caller) -> Result<(), Problem> {
-    match caller {
-        Caller::Local => Ok(()),
-        Caller::Remote(_) => Err(Problem::of(
-            StatusCode::FORBIDDEN,
-            "forbidden",
-            "Forbidden",
-            "silences are changed over the agent's unix socket",
-        )),
-    }
+fn on(api: &Api) -> Result<&Alerts, Problem> {
+    let off = || Problem::unavailable("alerts are off: [alerts] enabled = false");
+    api.others().alerts.as_ref().ok_or_else(off)
 }

@@ -74,6 +74,11 @@ pub struct Serve {
     #[arg(long, value_name = "TIME", hide = true, value_parser = cli::duration)]
     pub history_interval: Option<Duration>,
 
+    /// A file with the token that calls over TCP need which change something, and all calls at addresses
+    /// that are not loopback. Made if it is not there.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+
     /// Use /proc alone: coarser, and without the kernel's events.
     #[arg(long)]
     pub no_ebpf: bool,
@@ -89,7 +94,7 @@ pub(super) fn serve(serve: &Serve, cli: Cli) -> Result<u8> {
         listen: loaded.config.serve.listen.clone(),
         socket: Some(loaded.config.serve.socket.clone()),
     };
-    let doors = Doors::bind(&place)?;
+    let doors = Doors::bind(&place, loaded.config.api.clone())?;
     let addresses = doors.addresses();
     let alerts = loaded.config.alerts.clone().with_environment();
     let alerts = Alerts::start(&alerts, &loaded.config.serve.state)?;
@@ -150,6 +155,7 @@ fn options_of(serve: &Serve, cli: &Cli) -> Result<Vec<(Key, toml::Value, &'stati
     set("history", "enabled", serve.no_history.then(|| false.into()), "--no-history");
     let every = serve.history_interval.map(|it| TimeSpan(it).to_string().into());
     set("history", "interval", every, "--history-interval");
+    set("api", "token_file", serve.token_file.as_ref().and_then(text), "--token-file");
     let profile =
         serve.profile.map(|profile| (Key::new(["profile"]), profile.name().into(), "--profile"));
     options.extend(profile);

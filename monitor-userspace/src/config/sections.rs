@@ -22,6 +22,8 @@ pub struct Config {
     pub serve: Serve,
     /// Whom it watches, and how closely.
     pub watch: Watch,
+    /// Who may ask, and how much.
+    pub api: crate::api::Options,
     /// Who is told of findings.
     pub alerts: crate::alert::Options,
     /// What is kept on disk.

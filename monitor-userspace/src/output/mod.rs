@@ -10,6 +10,7 @@ mod held;
 mod host;
 mod line;
 pub mod metrics;
+pub mod monitoring;
 mod objects;
 mod rule_error;
 mod time;

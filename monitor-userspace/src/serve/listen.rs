@@ -7,15 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
-use axum::{
-    extract::{ConnectInfo, Request},
-    middleware::Next,
-    response::Response,
-};
+use anyhow::{Context as _, Result, ensure};
 
 use super::Where;
-use crate::api::Caller;
+use crate::api::{self, Door, Token};
 
 /// Who may use the unix socket: its owner and its group.
 const SOCKET_MODE: u32 = 0o660;
@@ -25,6 +20,8 @@ const SOCKET_MODE: u32 = 0o660;
 pub struct Doors {
     tcp: Vec<std::net::TcpListener>,
     unix: Option<(UnixListener, SocketName)>,
+    pub(super) token: Option<Token>,
+    pub(super) options: api::Options,
 }
 
 /// Doors that are open.
@@ -40,8 +37,16 @@ pub(super) struct Open {
 pub(super) struct SocketName(PathBuf);
 
 impl Doors {
-    /// Binds all of them, or none.
-    pub fn bind(place: &Where) -> Result<Self> {
+    /// Binds all of them, or none. None either that others than this host reach, without a token.
+    pub fn bind(place: &Where, options: api::Options) -> Result<Self> {
+        let token = options.token_file.as_deref().map(Token::of_file).transpose()?;
+        for address in &place.listen {
+            ensure!(
+                token.is_some() || door_of(*address) == Door::Loopback,
+                "{address} can be reached from other hosts, and nobody would need a token there: name a file \
+                 with one (--token-file FILE; it is made if it is not there), or listen on 127.0.0.1"
+            );
+        }
         let bind = |address: &SocketAddr| {
             let listener = std::net::TcpListener::bind(address)
                 .with_context(|| format!("listen on http://{address}"))?;
@@ -50,7 +55,7 @@ impl Doors {
         };
         let tcp = place.listen.iter().map(bind).collect::<Result<Vec<_>>>()?;
         let unix = place.socket.as_deref().map(bind_unix).transpose()?;
-        Ok(Self { tcp, unix })
+        Ok(Self { tcp, unix, token, options })
     }
 
     /// Addresses that were bound, with the ports that the kernel chose.
@@ -75,6 +80,11 @@ impl Drop for SocketName {
     }
 }
 
+/// What kind of door an address is.
+pub(super) fn door_of(address: SocketAddr) -> Door {
+    if address.ip().is_loopback() { Door::Loopback } else { Door::Open }
+}
+
 fn bind_unix(path: &Path) -> Result<(UnixListener, SocketName)> {
     let what = || format!("listen on {}", path.display());
     if let Some(dir) = path.parent() {
@@ -93,16 +103,27 @@ fn bind_unix(path: &Path) -> Result<(UnixListener, SocketName)> {
     let listener = UnixListener::bind(path).with_context(what)?;
     let name = SocketName(path.to_owned());
     fs::set_permissions(path, fs::Permissions::from_mode(SOCKET_MODE)).with_context(what)?;
+    // Without the group it is its owner's alone.
+    api::give_to_group(path);
     listener.set_nonblocking(true).with_context(what)?;
     Ok((listener, name))
 }
 
-/// Notes who calls.
-pub(super) async fn note_remote(
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    request.extensions_mut().insert(Caller::Remote(address));
-    next.run(request).await
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_reach_is_not_opened_without_a_token() {
+        let place = |address: &str| Where { listen: vec![address.parse().unwrap()], socket: None };
+        for open in ["0.0.0.0:0", "[::]:0", "10.1.2.3:0"] {
+            let refused = Doors::bind(&place(open), api::Options::default()).unwrap_err();
+            assert!(refused.to_string().contains("--token-file"), "{refused}");
+        }
+        Doors::bind(&place("127.0.0.1:0"), api::Options::default()).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let token_file = Some(dir.path().join("token"));
+        let options = api::Options { token_file, ..<_>::default() };
+        Doors::bind(&place("0.0.0.0:0"), options).unwrap();
+    }
 }

@@ -1,20 +1,21 @@
 //! The agent as a service: opens where it listens and wires what attends to its desk.
 
+mod http;
 mod listen;
 mod manager;
+mod patient;
 mod reload;
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, Result};
-use axum::Extension;
 pub use listen::Doors;
 pub use reload::Live;
 
 use crate::{
     agent::{Attending, Desk},
     alert::{Alerts, Ends},
-    api::{Api, Caller},
+    api::{Api, Door, Others},
     history::{self, History},
 };
 
@@ -69,7 +70,7 @@ impl Drop for Leaving {
 }
 
 async fn attended(
-    doors: Doors,
+    mut doors: Doors,
     history: Option<history::Options>,
     desk: Desk,
     alerts: Option<Alerts>,
@@ -84,20 +85,23 @@ async fn attended(
             std::future::pending().await
         });
     }
-    let api = Api::new(desk, history.as_ref().map(|it| it.handle().clone()));
-    let router = api.router().layer(Extension(alerts));
+    let others = Others { history: history.as_ref().map(|it| it.handle().clone()), alerts };
+    let api = Api::new(desk, doors.options.clone(), doors.token.take(), others);
+    serving.spawn(api.clone().hear());
     let open = doors.open()?;
+    let tcp = http::Slots::of(api.options());
     for listener in open.tcp {
-        let router = router.clone().layer(axum::middleware::from_fn(listen::note_remote));
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        serving.spawn(async move { axum::serve(listener, service).await });
+        let door = listener.local_addr().map_or(Door::Open, listen::door_of);
+        let listener = http::Listener::Tcp(listener);
+        serving.spawn(http::serve(listener, api.router(door), tcp.clone()));
     }
     if let Some(listener) = open.unix {
-        let router = router.layer(Extension(Caller::Local));
-        serving.spawn(async move { axum::serve(listener, router.into_make_service()).await });
+        let slots = http::Slots::of(api.options());
+        let listener = http::Listener::Unix(listener);
+        serving.spawn(http::serve(listener, api.router(Door::Unix), slots));
     }
     while let Some(ended) = serving.join_next().await {
-        ended.context("an API task died")?.context("serve HTTP")?;
+        ended.context("an API task died")?;
     }
     std::future::pending().await
 }

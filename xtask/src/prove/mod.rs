@@ -1,6 +1,7 @@
 //! `cargo xtask prove NAME`: proofs with real peers that take longer than the tests have, each with figures to
 //! look at.
 
+mod api;
 mod http;
 mod metrics;
 mod web;
@@ -18,6 +19,8 @@ pub(crate) struct Options {
 
 #[derive(Subcommand)]
 enum What {
+    /// Every answer of a running agent is held against the description of the API, by schemathesis
+    Api(api::Options),
     /// Debian's Prometheus scrapes a real agent while a program leaks; every query of the Grafana dashboard
     Metrics(metrics::Options),
     /// Look at the page with a browser: hostile names, accessibility, 5,000 rows, a phone's width
@@ -26,6 +29,7 @@ enum What {
 
 pub(crate) fn prove(options: &Options) -> Result<()> {
     match &options.what {
+        What::Api(options) => api::prove(options),
         What::Web(options) => web::prove(options),
         _ if !sh::is_root() => {
             bail!("only root may load programs into the kernel; use `sudo -E cargo xtask prove`")
