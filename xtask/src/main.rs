@@ -13,6 +13,7 @@ mod ci;
 mod ebpf;
 mod evaluate;
 mod mutate;
+mod prove;
 mod real;
 mod run;
 mod setup;
@@ -47,6 +48,8 @@ enum Cmd {
     Mutate(mutate::Options),
     /// Measure what the agent costs: `syscalls` while nothing else is named
     Bench(bench::Options),
+    /// Prove what takes longer than CI has: `cargo xtask prove --help`
+    Prove(prove::Options),
     /// Show what the judge is worth, or fit it anew: `cargo xtask evaluate -- --help`
     Evaluate(evaluate::Options),
     /// Record real programs, leaking and healthy, for the judge
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Cmd::Vm(options) => vm::vm(&options),
         Cmd::Mutate(options) => mutate::mutate(&options),
         Cmd::Bench(options) => bench::bench(&options),
+        Cmd::Prove(options) => prove::prove(&options),
         Cmd::Evaluate(options) => evaluate::evaluate(&options),
         Cmd::RecordReal(options) => real::record(&options),
         Cmd::Draws(options) => real::draws(&options),

@@ -49,6 +49,9 @@ const TEST_PACKAGES: &[&str] = &[
     "default-jdk-headless",
 ];
 
+/// Receivers of alerts.
+const ALERT_PACKAGES: &[&str] = &["gcc", "python3", "python3-aiosmtpd", "prometheus-alertmanager"];
+
 /// Programs that benchmarks load, and what loads them.
 const BENCH_PACKAGES: &[&str] =
     &["gcc", "libc6-dev", "redis-server", "redis-tools", "nginx-light", "wrk", "postgresql-15"];
@@ -103,6 +106,11 @@ pub(crate) fn ebpf() -> Result<()> {
 /// Makes sure that the end-to-end tests find their programs.
 pub(crate) fn tests() -> Result<()> {
     packages(TEST_PACKAGES)
+}
+
+/// Makes sure that there are receivers of alerts.
+pub(crate) fn alerts() -> Result<()> {
+    packages(ALERT_PACKAGES)
 }
 
 /// Makes sure that benchmarks find the programs that they load.
