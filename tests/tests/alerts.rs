@@ -321,7 +321,8 @@ impl Peers {
 
     fn start(&self) -> [Server; 2] {
         let path = |name: &str| self.dir.path().join(name);
-        let mut smtp = Command::new("python3");
+        // Debian's, which has the package.
+        let mut smtp = Command::new("/usr/bin/python3");
         smtp.args(["-m", "aiosmtpd", "-n", "-l", &format!("127.0.0.1:{}", self.smtp_port)])
             .args(["-c", "aiosmtpd.handlers.Mailbox"])
             .arg(path("mails"));
@@ -436,7 +437,7 @@ impl Proof {
 #[test]
 #[ignore = "takes four minutes: cargo xtask prove alerts"]
 fn receivers_are_dead_for_two_minutes_and_the_agent_is_killed_meanwhile() {
-    require!(root, "python3", "prometheus-alertmanager");
+    require!(root, "/usr/bin/python3", "prometheus-alertmanager");
     let mut proof = Proof::begin();
     let mut first = Holder::start();
     let id = wait_until(MINUTE, "the first finding", || opened(&proof.service.commanded()));
