@@ -457,13 +457,22 @@ fn receivers_are_dead_for_two_minutes_and_the_agent_is_killed_meanwhile() {
     sleep(Duration::from_secs(15));
     proof.service.start();
     proof.wait_for_ends(1);
-    proof.say("started again; the one that ended meanwhile is over");
+    // What ends before it is found again, while its process lives, is over after an hour only.
+    wait_until(2 * MINUTE, "the first again", || {
+        let said = fs::read_to_string(proof.service.path("stdout")).unwrap();
+        said.contains(&format!("(pid {})", first.child.id())).then_some(())
+    });
+    proof.say("started again; the one that ended meanwhile is over, the others are found again");
     first.let_go();
     proof.wait_for_ends(2);
     proof.service.kill();
     proof.say("the first is over; killed with -9 again, and started again");
     proof.service.start();
     proof.recover();
+    wait_until(2 * MINUTE, "the second again", || {
+        let said = fs::read_to_string(proof.service.path("stdout")).unwrap();
+        said.contains(&format!("(pid {})", second.child.id())).then_some(())
+    });
     second.let_go();
     wait_until(4 * MINUTE, "everything", || {
         let is_whole =
