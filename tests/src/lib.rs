@@ -17,6 +17,7 @@ pub mod draws;
 pub mod held;
 pub mod maps;
 pub mod real;
+pub mod receivers;
 pub mod require;
 pub mod run;
 pub mod schema;

@@ -53,6 +53,8 @@ enum Cmd {
     Prove(prove::Options),
     /// Measure what the agent costs: `syscalls` while nothing else is named
     Bench(bench::Options),
+    /// Prove what takes longer than CI has: `cargo xtask prove --help`
+    Prove(prove::Options),
     /// Show what the judge is worth, or fit it anew: `cargo xtask evaluate -- --help`
     Evaluate(evaluate::Options),
     /// Record real programs, leaking and healthy, for the judge
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
         Cmd::Mutate(options) => mutate::mutate(&options),
         Cmd::Prove(options) => prove::prove(&options),
         Cmd::Bench(options) => bench::bench(&options),
+        Cmd::Prove(options) => prove::prove(&options),
         Cmd::Evaluate(options) => evaluate::evaluate(&options),
         Cmd::RecordReal(options) => real::record(&options),
         Cmd::Draws(options) => real::draws(&options),

@@ -51,6 +51,8 @@ const TEST_PACKAGES: &[&str] = &[
 
 /// What shows the page to its proofs.
 const BROWSER_PACKAGES: &[&str] = &["chromium", "fonts-dejavu-core"];
+/// Receivers of alerts.
+const ALERT_PACKAGES: &[&str] = &["gcc", "python3", "python3-aiosmtpd", "prometheus-alertmanager"];
 
 /// Programs that benchmarks load, and what loads them.
 const BENCH_PACKAGES: &[&str] =
@@ -127,6 +129,11 @@ pub(crate) fn web() -> Result<()> {
 /// Makes sure that there is a browser.
 pub(crate) fn browser() -> Result<()> {
     packages(BROWSER_PACKAGES)
+}
+
+/// Makes sure that there are receivers of alerts.
+pub(crate) fn alerts() -> Result<()> {
+    packages(ALERT_PACKAGES)
 }
 
 /// Makes sure that benchmarks find the programs that they load.

@@ -1,6 +1,7 @@
 //! `cargo xtask prove NAME`: proofs with real peers that take longer than the tests have, each with figures to
 //! look at.
 
+mod alerts;
 mod api;
 mod http;
 mod metrics;
@@ -19,6 +20,8 @@ pub(crate) struct Options {
 
 #[derive(Subcommand)]
 enum What {
+    /// Receivers of alerts are dead for two minutes while the agent is killed (four minutes)
+    Alerts(alerts::Options),
     /// Every answer of a running agent is held against the description of the API, by schemathesis
     Api(api::Options),
     /// Debian's Prometheus scrapes a real agent while a program leaks; every query of the Grafana dashboard
@@ -34,6 +37,7 @@ pub(crate) fn prove(options: &Options) -> Result<()> {
         _ if !sh::is_root() => {
             bail!("only root may load programs into the kernel; use `sudo -E cargo xtask prove`")
         }
+        What::Alerts(options) => alerts::prove(options),
         What::Metrics(options) => metrics::prove(options),
     }
 }
