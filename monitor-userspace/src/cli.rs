@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::{
-    command::{Agent, LeakRules, Look, Serve},
+    command::{Agent, LeakRules, Look, Reset, Serve},
     output::Severity,
     plan,
 };
@@ -165,6 +165,8 @@ pub enum Action {
     Serve(Serve),
     /// Say how the running agent is.
     Status(Agent),
+    /// Have the running agent forget the history it kept.
+    Reset(Reset),
     /// Print shell completions.
     Completions {
         /// For which shell.

@@ -13,6 +13,7 @@ mod ci;
 mod ebpf;
 mod evaluate;
 mod mutate;
+mod prove;
 mod real;
 mod run;
 mod setup;
@@ -51,6 +52,8 @@ enum Cmd {
     Evaluate(evaluate::Options),
     /// Record real programs, leaking and healthy, for the judge
     RecordReal(real::Options),
+    /// Prove what takes minutes: `cargo xtask prove kills`
+    Prove(prove::Options),
     /// Let leaks drawn at random run beside healthy programs and see who is named
     Draws(real::Options),
     /// The measured loop of `bench`, in a process of its own
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Cmd::Bench(options) => bench::bench(&options),
         Cmd::Evaluate(options) => evaluate::evaluate(&options),
         Cmd::RecordReal(options) => real::record(&options),
+        Cmd::Prove(options) => prove::prove(&options),
         Cmd::Draws(options) => real::draws(&options),
         Cmd::BenchLoop(options) => bench::workload::run(&options),
         Cmd::BenchLoad(options) => bench::load::run(&options),

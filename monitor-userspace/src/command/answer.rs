@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{Refusal, is_broken_pipe, leak_check, output_to, replay, watch};
+use super::{Refusal, is_broken_pipe, leak_check, output_to, replay, since, watch};
 use crate::{
     agent::{Form, Outcome},
     cli::{Cli, Scope, duration},
@@ -52,6 +52,15 @@ pub struct Look {
     )]
     pub from: Option<PathBuf>,
 
+    /// Ask the running agent for the time since then: 2h, 3d, 2026-01-17T10:30:00Z. For leaks, trends and
+    /// report.
+    #[arg(
+        long,
+        value_name = "TIME",
+        conflicts_with_all = ["all", "pid", "comm", "follow", "argv", "duration", "from", "replay", "record", "rules", "no_ebpf"]
+    )]
+    pub since: Option<String>,
+
     /// Keep all inputs of this run in a file, for --replay.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -79,6 +88,9 @@ pub struct Look {
 
 /// Looks, answers, and judges the answer by `--fail-on`; the exit status.
 pub(super) fn answer(question: &Question, look: Look, cli: Cli) -> Result<u8> {
+    if let Some(since) = &look.since {
+        return since::answer(question, since, &look, &cli);
+    }
     let (mut cli, from) = merge(look, cli)?;
     let (fail_on, as_json, output) = (cli.fail_on, cli.json, cli.output.take());
     // What cannot be written is said before somebody waits for it.

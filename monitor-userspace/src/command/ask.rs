@@ -28,7 +28,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         let address = match &self.host {
             Some(url) => {
                 let host = url.trim_start_matches("http://").trim_end_matches('/');

@@ -9,8 +9,10 @@ mod given_objects;
 mod leak_check;
 mod leak_rules;
 mod replay;
+mod reset;
 mod seeding;
 mod serve;
+mod since;
 mod watch;
 
 use std::{
@@ -25,6 +27,7 @@ use anyhow::{Context as _, Result};
 pub use ask::Agent;
 use clap::CommandFactory as _;
 pub use leak_rules::LeakRules;
+pub use reset::Reset;
 pub use serve::Serve;
 
 use crate::{
@@ -91,6 +94,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         }
         Some(Action::Serve(serve)) => serve::serve(serve.clone(), cli),
         Some(Action::Status(agent)) => ask::status(agent),
+        Some(Action::Reset(asked)) => reset::reset(asked),
         Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked),
         Some(Action::LeakCheck(look)) => answer::leak_check(look.clone(), cli),
         Some(Action::Leaks(look)) => answer::answer(&Question::Leaks, look.clone(), cli),
