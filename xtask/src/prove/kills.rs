@@ -20,7 +20,7 @@ use crate::{setup, sh};
 /// How often the agent keeps the state of everything: as often as its engine says it.
 const STEP_MS: i64 = 1000;
 /// Processes that wait, beside those of the host: enough for the rows wanted.
-const WAITING: usize = 1300;
+const WAITING: usize = 2000;
 /// The least rows a second.
 const LEAST_ROWS: f64 = 1000.0;
 /// How long an agent may take to write its first rows.
