@@ -24,7 +24,7 @@ const WAITING: usize = 2000;
 /// The least rows a second.
 const LEAST_ROWS: f64 = 1000.0;
 /// How long an agent may take to write its first rows.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -154,7 +154,11 @@ fn left(dir: &Path, runs_before: i64, written: &str, killed_ms: i64) -> Result<L
     let strangers = fs::read_dir(dir).context("list the files")?.flatten();
     for file in strangers {
         let name = file.file_name();
-        ensure!(!name.to_string_lossy().contains("damaged"), "{name:?}: a file was set aside");
+        ensure!(
+            !name.to_string_lossy().contains("damaged"),
+            "{}: a file was set aside",
+            name.display()
+        );
     }
     let run = number(dir, "SELECT max(id) FROM run")?;
     ensure!(run == runs_before + 1, "run {run} after {runs_before}: the history was not continued");

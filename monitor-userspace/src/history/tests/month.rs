@@ -145,7 +145,7 @@ fn a_month_of_a_busy_host_fits_a_gibibyte() {
     );
     let first: i64 =
         store.db.query_row("SELECT min(hour) * 3600000 FROM chunk", [], |row| row.get(0)).unwrap();
-    let half = T0 + DAYS * 24 * HOUR - 16 * 24 * HOUR;
+    let half = T0 + DAYS * 24 * HOUR - 15 * 24 * HOUR;
     assert!(first < half, "nothing had to go before its time");
     let month = rows(&store, &Of::Host, T0, T0 + DAYS * 24 * HOUR, Value::Mean);
     assert_eq!(month.rows.len() as i64, DAYS * 24 + i64::from(month.rows[0].0 < T0));
