@@ -50,7 +50,7 @@ fn a_damaged_file_is_set_aside_told_and_replaced() {
             file.write_all(b"this is no database at all").unwrap();
         } else {
             file.seek(SeekFrom::Start(3 * 4096)).unwrap();
-            file.write_all(&[0; 40 * 4096]).unwrap();
+            file.write_all(&vec![0; 40 * 4096]).unwrap();
         }
         drop(file);
         let history = History::start(options.clone()).unwrap();
