@@ -1,4 +1,5 @@
 //! The history of a running service: asked over HTTP and read with `sqlite3`, kept over a kill.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -120,7 +121,8 @@ fn a_history_outlives_a_kill_is_asked_and_emptied() {
     let socket = socket.to_str().unwrap();
     let refused = agent::run(["reset", "--socket", socket]);
     assert_eq!(refused.status, Some(2), "nobody can be asked: {}", refused.stderr);
-    agent::run(["reset", "--yes", "--socket", socket]).expect_success();
+    let emptied = agent::run(["reset", "--yes", "--socket", socket]).expect_success();
+    assert_eq!(emptied.stdout, "the history is empty\n");
     let first = "SELECT count(*) FROM run WHERE ended_ms IS NULL";
     assert_eq!(sqlite(dir, first), "1", "the run that goes on, pid {own}");
     assert!(sqlite(dir, "SELECT count(*) FROM look").parse::<usize>().unwrap() < kept);
