@@ -8,7 +8,9 @@ use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    command::{Agent, Alert, Configure, LeakRules, Look, Period, Serve, Setup, Silence, Top},
+    command::{
+        Agent, Alert, Configure, LeakRules, Look, Period, Reset, Serve, Setup, Silence, Top,
+    },
     output::Severity,
     plan,
 };
@@ -205,8 +207,8 @@ pub enum Action {
     /// Have the running agent act on its findings now, as far as its policy allows.
     #[command(name = "leak-force-cleanup")]
     LeakForceCleanup(Agent),
-    /// Have the running agent forget what it remembers.
-    Reset(Agent),
+    /// Have the running agent forget the history it kept.
+    Reset(Reset),
     /// Print shell completions.
     Completions {
         /// For which shell.

@@ -49,20 +49,16 @@ enum Cmd {
     Vm(vm::Options),
     /// Break one thing at a time and see whether any test notices
     Mutate(mutate::Options),
-    /// Prove what takes longer than CI has: `cargo xtask prove --help`
-    Prove(prove::Options),
     /// Measure what the agent costs: `syscalls` while nothing else is named
     Bench(bench::Options),
-    /// Prove what takes longer than CI has: `cargo xtask prove --help`
-    Prove(prove::Options),
     /// Show what the judge is worth, or fit it anew: `cargo xtask evaluate -- --help`
     Evaluate(evaluate::Options),
     /// Record real programs, leaking and healthy, for the judge
     RecordReal(real::Options),
-    /// Let leaks drawn at random run beside healthy programs and see who is named
-    Draws(real::Options),
     /// Prove with real peers what takes longer than the tests have: `cargo xtask prove --help`
     Prove(prove::Options),
+    /// Let leaks drawn at random run beside healthy programs and see who is named
+    Draws(real::Options),
     /// The measured loop of `bench`, in a process of its own
     #[command(hide = true)]
     BenchLoop(bench::workload::Options),
@@ -81,13 +77,11 @@ fn main() -> ExitCode {
         Cmd::Ci => ci::ci(),
         Cmd::Vm(options) => vm::vm(&options),
         Cmd::Mutate(options) => mutate::mutate(&options),
-        Cmd::Prove(options) => prove::prove(&options),
         Cmd::Bench(options) => bench::bench(&options),
-        Cmd::Prove(options) => prove::prove(&options),
         Cmd::Evaluate(options) => evaluate::evaluate(&options),
         Cmd::RecordReal(options) => real::record(&options),
-        Cmd::Draws(options) => real::draws(&options),
         Cmd::Prove(options) => prove::prove(&options),
+        Cmd::Draws(options) => real::draws(&options),
         Cmd::BenchLoop(options) => bench::workload::run(&options),
         Cmd::BenchLoad(options) => bench::load::run(&options),
     };

@@ -46,6 +46,7 @@ const TEST_PACKAGES: &[&str] = &[
     "wrk",
     "nodejs",
     "python3",
+    "sqlite3",
     "default-jdk-headless",
 ];
 

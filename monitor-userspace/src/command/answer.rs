@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use super::{
     Refusal,
     ask::{self, Agent, Reach, Wish},
-    is_broken_pipe, leak_check, output_to, replay, watch,
+    is_broken_pipe, leak_check, output_to, replay, since, watch,
 };
 use crate::{
     agent::{Form, Outcome},
@@ -60,6 +60,15 @@ pub struct Look {
     #[command(flatten)]
     pub reach: Reach,
 
+    /// Ask the running agent for the time since then: 2h, 3d, 2026-01-17T10:30:00Z. For leaks, trends and
+    /// report.
+    #[arg(
+        long,
+        value_name = "TIME",
+        conflicts_with_all = ["all", "pid", "comm", "follow", "argv", "duration", "from", "replay", "record", "rules", "no_ebpf"]
+    )]
+    pub since: Option<String>,
+
     /// Keep all inputs of this run in a file, for --replay.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -87,6 +96,9 @@ pub struct Look {
 
 /// Looks, answers, and judges the answer by `--fail-on`; the exit status.
 pub(super) fn answer(question: &Question, look: Look, cli: Cli) -> Result<u8> {
+    if let Some(since) = &look.since {
+        return since::answer(question, since, &look, &cli);
+    }
     if asks_an_agent(&look, &cli)? {
         return answer_of_agent(question, &look, &cli);
     }

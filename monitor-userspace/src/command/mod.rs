@@ -11,9 +11,11 @@ mod given_objects;
 mod leak_check;
 mod leak_rules;
 mod replay;
+mod reset;
 mod seeding;
 mod serve;
 mod setup;
+mod since;
 mod top;
 mod watch;
 
@@ -32,6 +34,7 @@ pub use ask::{Agent, Period, Reach};
 use clap::CommandFactory as _;
 pub use config::Configure;
 pub use leak_rules::LeakRules;
+pub use reset::Reset;
 pub use serve::Serve;
 pub use setup::Setup;
 pub use top::Top;
@@ -124,7 +127,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Some(Action::Cleanup(agent)) => ask::ask(Wish::Cleanup, agent, &cli),
         Some(Action::Gc(agent)) => ask::ask(Wish::Gc, agent, &cli),
         Some(Action::LeakForceCleanup(agent)) => ask::ask(Wish::ForceCleanup, agent, &cli),
-        Some(Action::Reset(agent)) => ask::ask(Wish::Reset, agent, &cli),
+        Some(Action::Reset(asked)) => reset::reset(asked),
         Some(Action::LeakRules(asked)) => leak_rules::leak_rules(asked, &cli),
         Some(Action::LeakCheck(look)) => answer::leak_check(look.clone(), cli),
         Some(Action::Leaks(look)) => answer::answer(&Question::Leaks, look.clone(), cli),

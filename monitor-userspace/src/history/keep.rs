@@ -13,21 +13,16 @@ impl Store {
     pub(super) fn drop_old(&mut self, at_ms: i64) -> Result<(), StoreError> {
         let keep_ms = i64::try_from(self.options.keep.0.as_millis()).unwrap_or(i64::MAX);
         let oldest = at_ms.saturating_sub(keep_ms);
-        self.drop_before(oldest, at_ms.saturating_sub(keep_ms / 2), oldest)
+        self.drop_before(at_ms.saturating_sub(keep_ms / 2), oldest)
     }
 
-    /// Forgets samples from before `fine_ms`, steps of five minutes from before `steps_ms`, and everything
-    /// else from before `rest_ms`.
-    pub(super) fn drop_before(
-        &mut self,
-        fine_ms: i64,
-        steps_ms: i64,
-        rest_ms: i64,
-    ) -> Result<(), StoreError> {
+    /// Forgets samples and steps of five minutes from before `fine_ms`, and everything else from before
+    /// `rest_ms`.
+    pub(super) fn drop_before(&mut self, fine_ms: i64, rest_ms: i64) -> Result<(), StoreError> {
         let hour = fine_ms.div_euclid(ONE_HOUR.step_ms);
         let all = self.db.transaction()?;
         all.execute("DELETE FROM chunk WHERE hour < ?", [hour])?;
-        all.execute("DELETE FROM five_minutes_step WHERE ts_ms < ?", [steps_ms])?;
+        all.execute("DELETE FROM five_minutes_step WHERE ts_ms < ?", [fine_ms])?;
         all.execute("DELETE FROM one_hour_step WHERE ts_ms < ?", [rest_ms])?;
         all.execute("DELETE FROM look WHERE ts_ms < ?", [rest_ms])?;
         all.execute("DELETE FROM finding WHERE updated_ms < ?", [rest_ms])?;
@@ -74,12 +69,12 @@ impl Store {
         let finest = [fine, steps].into_iter().flatten().min();
         let cut = finest.map(until).filter(|cut| *cut < last);
         if let Some(cut) = cut {
-            self.drop_before(cut, cut, none)?;
+            self.drop_before(cut, none)?;
             return Ok(true);
         }
         let cut = rest.map(until).filter(|cut| *cut < last);
         if let Some(cut) = cut {
-            self.drop_before(cut, cut, cut)?;
+            self.drop_before(cut, cut)?;
             return Ok(true);
         }
         // An hour of a host too large for the size allowed: half of it.

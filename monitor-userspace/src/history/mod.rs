@@ -50,7 +50,8 @@ pub struct Options {
     pub path: PathBuf,
     /// What it may take on disk, its write-ahead log aside; at least 8M. The finest and oldest goes first.
     pub max_bytes: ByteSize,
-    /// For how long it is kept. Steps of five minutes, which take most room, are kept half as long.
+    /// For how long it is kept. Samples and steps of five minutes, which take most room, are kept half as
+    /// long.
     pub keep: TimeSpan,
     /// How often the state of all processes is kept.
     pub interval: TimeSpan,

@@ -34,7 +34,7 @@ impl Since {
             };
         }
         let span = cli::duration(text)
-            .map_err(|_| format!("{text:?} is no time: write 2h, 3d or 2026-01-17T10:30:00Z"))?;
+            .map_err(|why| format!("{why}, or a time such as 2026-01-17T10:30:00Z"))?;
         Ok(Self(Timestamp(now.0.saturating_sub(span.as_nanos() as i64))))
     }
 }
@@ -134,7 +134,7 @@ impl Reader {
             let known =
                 || looks.iter().filter_map(|(ts, values)| Some((ns(*ts), values[at]? as f64)));
             let Some((_, first)) = known().next() else { continue };
-            if known().all(|(_, value)| value == first) {
+            if known().all(|(_, value)| value.total_cmp(&first).is_eq()) {
                 constant += 1;
                 continue;
             }

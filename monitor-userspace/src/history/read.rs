@@ -205,9 +205,9 @@ impl Reader {
             found.push((row.get(0)?, values_of(row, 1)?));
         }
         let figure = match value {
-            Value::Min => each(|it| format!("min({it})")),
-            Value::Mean => each(|it| format!("CAST(round(avg({it})) AS INTEGER)")),
-            Value::Max => each(|it| format!("max({it})")),
+            Value::Min => each(|it| format!("min(recent.{it})")),
+            Value::Mean => each(|it| format!("CAST(round(avg(recent.{it})) AS INTEGER)")),
+            Value::Max => each(|it| format!("max(recent.{it})")),
         };
         let sql = format!(
             "SELECT look.ts_ms / {step} * {step}{figure} FROM recent JOIN look ON look.id = recent.look \

@@ -41,7 +41,7 @@ impl Store {
 
 /// Puts each hour of each series into one row.
 fn pack(all: &Transaction<'_>, condition: &str) -> Result<(), StoreError> {
-    let columns = each(ToOwned::to_owned);
+    let columns = each(|it| format!("recent.{it}"));
     let mut select = all.prepare(&format!(
         "SELECT look.ts_ms / {}, series, look{columns} FROM recent JOIN look ON look.id = recent.look \
          {condition} ORDER BY 1, series, look",

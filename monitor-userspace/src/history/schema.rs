@@ -81,7 +81,9 @@ impl Tier {
     /// Least, mean and greatest of each measure of the samples not rolled up yet, step by step.
     pub(super) fn of_recent(self, condition: &str) -> String {
         let step = self.step_ms;
-        let figures = each(|it| format!("min({it}), CAST(round(avg({it})) AS INTEGER), max({it})"));
+        let figures = each(|it| {
+            format!("min(recent.{it}), CAST(round(avg(recent.{it})) AS INTEGER), max(recent.{it})")
+        });
         format!(
             "SELECT look.ts_ms / {step} * {step}, series, count(*){figures} \
              FROM recent JOIN look ON look.id = recent.look {condition} GROUP BY 1, 2"

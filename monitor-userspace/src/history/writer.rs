@@ -170,7 +170,7 @@ impl Writer {
         self.write();
         while !self.is_over {
             let note = if self.looks.is_empty() && self.findings.is_empty() {
-                notes.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                notes.recv().map_err(RecvTimeoutError::from)
             } else {
                 notes.recv_timeout(PAUSE)
             };

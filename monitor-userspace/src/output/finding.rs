@@ -247,7 +247,7 @@ pub struct Finding {
     /// How fast, in `rate_unit` a minute; `None` where nothing grows.
     pub rate_per_min: Option<f64>,
     /// What the rate counts: `bytes` or `items`.
-    #[serde(default, deserialize_with = "word::maybe")]
+    #[serde(deserialize_with = "word::maybe")]
     pub rate_unit: Option<Word>,
     /// 95 % interval of the rate.
     pub rate_interval: Option<[f64; 2]>,

@@ -4,6 +4,7 @@
 mod alerts;
 mod api;
 mod http;
+mod kills;
 mod metrics;
 mod web;
 
@@ -24,6 +25,8 @@ enum What {
     Alerts(alerts::Options),
     /// Every answer of a running agent is held against the description of the API, by schemathesis
     Api(api::Options),
+    /// An agent is killed again and again while it writes its history at full speed
+    Kills(kills::Options),
     /// Debian's Prometheus scrapes a real agent while a program leaks; every query of the Grafana dashboard
     Metrics(metrics::Options),
     /// Look at the page with a browser: hostile names, accessibility, 5,000 rows, a phone's width
@@ -38,6 +41,7 @@ pub(crate) fn prove(options: &Options) -> Result<()> {
             bail!("only root may load programs into the kernel; use `sudo -E cargo xtask prove`")
         }
         What::Alerts(options) => alerts::prove(options),
+        What::Kills(options) => kills::prove(options),
         What::Metrics(options) => metrics::prove(options),
     }
 }

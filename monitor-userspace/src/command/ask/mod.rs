@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 pub use figures::Period;
-pub(super) use question::{Form, has_colour, question};
+pub(super) use question::{Form, has_colour, look_yourself, question};
 use serde_json::Value;
 
 use super::{output_to, serve::SOCKET, watch};
@@ -76,8 +76,6 @@ pub(super) enum Wish {
     Gc,
     /// To act on its findings now.
     ForceCleanup,
-    /// To forget what it remembers.
-    Reset,
 }
 
 impl Reach {
@@ -144,10 +142,9 @@ fn said(wish: Wish, client: &Client, as_json: bool, paint: Paint) -> Result<Said
         Wish::Cleanup => client.post_json("/api/monitoring/cleanup"),
         Wish::Gc => client.post_json("/api/monitoring/gc"),
         Wish::ForceCleanup => client.post_json("/api/monitoring/leak-force-cleanup"),
-        Wish::Reset => client.post_json("/api/monitoring/reset"),
     };
     let answer = answer.map_err(|error| match wish {
-        Wish::LeakCheck => question::look_yourself("leak-check", error),
+        Wish::LeakCheck => look_yourself("leak-check", error),
         _ => start_one(error),
     })?;
     let status = act::status(&answer);
@@ -164,7 +161,6 @@ fn said(wish: Wish, client: &Client, as_json: bool, paint: Paint) -> Result<Said
         Wish::Cleanup => act::done("clean-up", &answer, paint),
         Wish::Gc => act::done("collection", &answer, paint),
         Wish::ForceCleanup => act::done("forced clean-up", &answer, paint),
-        Wish::Reset => act::done("reset", &answer, paint),
     };
     Ok(Said { text, status })
 }

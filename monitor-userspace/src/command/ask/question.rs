@@ -66,7 +66,7 @@ fn path(name: &str, id: Option<&str>, as_json: bool, has_colour: bool) -> Result
 }
 
 /// Who finds no agent is told how to have one, and how the question is answered without.
-pub(super) fn look_yourself(name: &str, error: anyhow::Error) -> anyhow::Error {
+pub(in crate::command) fn look_yourself(name: &str, error: anyhow::Error) -> anyhow::Error {
     if error.is::<NoAgent>() {
         return anyhow!(
             "{error}: start one with `memwatch-ebpf serve`, or look yourself: memwatch-ebpf {name} --all"

@@ -203,8 +203,6 @@ fn what_was_done_is_said_field_by_field() {
     let said = said(Wish::Cleanup, &Client::new(agent.address(), None), false, PLAIN).unwrap();
     let text = "clean-up: not there yet\n  detail: only observes\n".to_owned();
     assert_eq!(said, Said { text, status: 1 });
-    let text = printed(Wish::Reset, &[("/api/monitoring/reset", r#"{"samples":9}"#)]);
-    assert_eq!(text, "reset: the agent says\n  samples: 9\n");
 }
 
 #[test]
@@ -216,7 +214,6 @@ fn an_agent_that_does_not_know_says_so_and_json_is_null() {
         Wish::Cleanup,
         Wish::Gc,
         Wish::ForceCleanup,
-        Wish::Reset,
         Wish::Rules,
     ] {
         let agent = fake::Agent::of(&[]);
