@@ -105,7 +105,7 @@ impl Service {
             .arg(self.path("rules.toml"))
             .args(["serve", "--listen", "127.0.0.1:0", "--comm", &format!("^{COMM}$"), "--socket"])
             .arg(self.path("socket"))
-            .arg("--alerts")
+            .arg("--config")
             .arg(self.path("alerts.toml"))
             .arg("--state")
             .arg(self.path("state"))
@@ -268,7 +268,7 @@ impl Service {
             "alert".as_ref(),
             "test".as_ref(),
             channel.as_ref(),
-            "--alerts".as_ref(),
+            "--config".as_ref(),
             file.as_os_str(),
         ])
     }

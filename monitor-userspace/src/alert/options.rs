@@ -143,16 +143,6 @@ impl Kind {
 }
 
 impl Options {
-    /// Those of a file that has a section `[alerts]`; other sections are not looked at.
-    pub fn read(text: &str) -> Result<Self, toml::de::Error> {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Sections {
-            alerts: Options,
-        }
-        toml::from_str::<Sections>(text).map(|sections| sections.alerts)
-    }
-
     /// With what the environment says.
     #[must_use]
     pub fn with_environment(mut self) -> Self {
@@ -223,19 +213,23 @@ impl ChannelOptions {
 mod tests {
     use super::*;
 
+    fn read(section: &str) -> Result<Options, toml::de::Error> {
+        toml::from_str(section)
+    }
+
     #[test]
     fn short_forms_are_channels_and_what_makes_no_sense_is_said() {
-        let text = "[alerts]\nemail = \"ops@example.org\"\n\
+        let text = "email = \"ops@example.org\"\n\
                     slack_webhook_url = \"https://hooks.example.com/secretsecret\"\n\
-                    [[alerts.channels]]\nkind = \"command\"\ncommand = [\"/bin/true\"]\n\
-                    severities = [\"critical\"]\ngroup_window = \"1s\"\n[other]\na = 1\n";
-        let options = Options::read(text).unwrap();
+                    [[channels]]\nkind = \"command\"\ncommand = [\"/bin/true\"]\n\
+                    severities = [\"critical\"]\ngroup_window = \"1s\"\n";
+        let options = read(text).unwrap();
         let names: Vec<_> =
             options.all_channels().unwrap().into_iter().map(|channel| channel.name).collect();
         assert_eq!(names, ["log", "email", "slack", "command"]);
         assert!(!format!("{options:?}").contains("secretsecret"));
         let wrong = |lines: &str| {
-            let options = Options::read(&format!("[alerts]\n[[alerts.channels]]\n{lines}"));
+            let options = read(&format!("[[channels]]\n{lines}"));
             options.map_err(|error| error.to_string()).and_then(|it| it.all_channels()).unwrap_err()
         };
         assert!(wrong("kind = \"slack\"").contains("http:// or https://"));

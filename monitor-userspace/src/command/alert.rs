@@ -1,9 +1,8 @@
 //! `alert` and `silence`: whether channels work, and causes that nobody wants to hear of.
 
 use std::{
-    fs,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -11,11 +10,10 @@ use anyhow::{Context as _, Result};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{Agent, Refusal};
+use super::{Agent, config::refused};
 use crate::{
-    alert::{self, Options},
-    cli,
-    config::TimeSpan,
+    alert, cli,
+    config::{Place, Sources, TimeSpan},
     sink::escape,
 };
 
@@ -29,9 +27,10 @@ pub enum Alert {
     Test {
         /// The channel's name.
         channel: String,
-        /// A file with the section [alerts].
-        #[arg(long, value_name = "FILE")]
-        alerts: Option<PathBuf>,
+        /// The configuration: a file, or a directory with config.toml and conf.d
+        /// [default: /etc/memwatch-ebpf].
+        #[arg(long, value_name = "PATH")]
+        config: Option<PathBuf>,
     },
 }
 
@@ -59,22 +58,11 @@ pub struct Silence {
     agent: Agent,
 }
 
-/// The section [alerts] of a file, or what holds without one; and what the environment says.
-pub(super) fn options(file: Option<&Path>) -> Result<Options> {
-    let Some(file) = file else { return Ok(Options::default().with_environment()) };
-    let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-    let options = Options::read(&text).map_err(|error| {
-        // The line that is wrong may have a secret in it: only the message is told, and where.
-        let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-        let message = format!("{}:{line}: {}", file.display(), error.message());
-        Refusal::new(Refusal::USAGE, message)
-    })?;
-    Ok(options.with_environment())
-}
-
 pub(super) fn alert(asked: &Alert) -> Result<u8> {
-    let Alert::Test { channel, alerts } = asked;
-    let answer = alert::test(&options(alerts.as_deref())?, channel)?;
+    let Alert::Test { channel, config } = asked;
+    let sources = Sources::of(Place::new(config.as_deref()), Vec::new());
+    let loaded = sources.load().map_err(|faults| refused(&faults))?;
+    let answer = alert::test(&loaded.config.alerts.with_environment(), channel)?;
     writeln!(io::stdout(), "{channel}: {answer}")?;
     Ok(0)
 }
