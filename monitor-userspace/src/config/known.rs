@@ -67,14 +67,14 @@ pub(super) fn place(document: &Value, key: &Key) -> Place {
 
 /// What to say of a key that is not known, with what may be meant.
 pub(super) fn unknown(name: &str, siblings: &[String], document: &Value) -> String {
-    if let Some(near) = nearest(name, siblings.iter().map(String::as_str)) {
-        return format!("there is no key {name:?}: did you mean {near:?}?");
-    }
     // It may stand in the wrong section.
     let all = leaves(document);
     let elsewhere = all.keys().find(|key| key.0.last().is_some_and(|last| last == name));
     if let Some(key) = elsewhere {
         return format!("there is no key {name:?} here: did you mean {key}?");
+    }
+    if let Some(near) = nearest(name, siblings.iter().map(String::as_str)) {
+        return format!("there is no key {name:?}: did you mean {near:?}?");
     }
     format!("there is no key {name:?} (known: {})", siblings.join(", "))
 }
