@@ -48,7 +48,7 @@ fn snapshot(pid: u32, heap: u64) -> Snapshot {
 fn interval(ms: i64, snapshots: Vec<Snapshot>) -> Interval {
     let component = ComponentSnapshot {
         component: "web.service".to_owned(),
-        cgroup: "/system.slice/web.service".to_owned(),
+        cgroup: ["", "system.slice", "web.service"].join("/"),
         working_set_bytes: Some(7 << 20),
         ..ComponentSnapshot::default()
     };
