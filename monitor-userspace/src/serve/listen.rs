@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use axum::{
     extract::{ConnectInfo, Request},
     middleware::Next,
@@ -40,8 +40,15 @@ pub(super) struct Open {
 pub(super) struct SocketName(PathBuf);
 
 impl Doors {
-    /// Binds all of them, or none.
+    /// Binds all of them, or none. None either that others than this host reach: nobody is asked who he is yet,
+    /// and command lines are nobody else's business.
     pub fn bind(place: &Where) -> Result<Self> {
+        for address in &place.listen {
+            ensure!(
+                address.ip().is_loopback(),
+                "{address} can be reached from other hosts, and nobody would need a token there: listen on 127.0.0.1"
+            );
+        }
         let bind = |address: &SocketAddr| {
             let listener = std::net::TcpListener::bind(address)
                 .with_context(|| format!("listen on http://{address}"))?;
@@ -105,4 +112,19 @@ pub(super) async fn note_remote(
 ) -> Response {
     request.extensions_mut().insert(Caller::Remote(address));
     next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_reach_is_not_opened() {
+        let place = |address: &str| Where { listen: vec![address.parse().unwrap()], socket: None };
+        for open in ["0.0.0.0:0", "[::]:0", "10.1.2.3:0"] {
+            let refused = Doors::bind(&place(open)).unwrap_err();
+            assert!(refused.to_string().contains("token"), "{refused}");
+        }
+        assert_eq!(Doors::bind(&place("127.0.0.1:0")).unwrap().addresses().len(), 1);
+    }
 }
