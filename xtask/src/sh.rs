@@ -58,8 +58,7 @@ pub(crate) fn build_agent() -> Result<PathBuf> {
     Ok(target_dir()?.join("release").join("memwatch-ebpf"))
 }
 
-/// Builds the agent as its unit tests are built, with checks of overflow, and says where it is. It shares
-/// all it is made of with them, where a release takes minutes of its own.
+/// Builds the agent in the profile of its unit tests, with checks of overflow, and says where it is.
 pub(crate) fn build_checked_agent() -> Result<PathBuf> {
     run(cargo()?.args(["build", "--locked", "--package", "monitor-userspace"]))?;
     Ok(target_dir()?.join("debug").join("memwatch-ebpf"))
