@@ -58,9 +58,9 @@ pub(crate) fn build_agent() -> Result<PathBuf> {
     Ok(target_dir()?.join("release").join("memwatch-ebpf"))
 }
 
-/// Builds the agent in the profile of its unit tests, with checks of overflow, and says where it is.
-pub(crate) fn build_checked_agent() -> Result<PathBuf> {
-    run(cargo()?.args(["build", "--locked", "--package", "monitor-userspace"]))?;
+/// The agent that `cargo test` built for the integration tests of its package, with checks of overflow: a
+/// build of its own would compile its dependencies again, with other features.
+pub(crate) fn tested_agent() -> Result<PathBuf> {
     Ok(target_dir()?.join("debug").join("memwatch-ebpf"))
 }
 

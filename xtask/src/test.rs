@@ -44,25 +44,20 @@ pub(crate) fn test(options: &Options) -> Result<()> {
     } else {
         None
     };
-    // The agent first: there is no point in testing what does not compile.
-    let agent = if not_run.is_none() {
+    if not_run.is_none() {
         setup::tests()?;
-        Some(sh::build_checked_agent()?)
-    } else {
-        None
-    };
-
+    }
     let mut unit = sh::cargo()?;
     unit.args(["test", "--locked", "--no-fail-fast"]).args(filter);
     tally.count(&mut unit)?;
-    if let Some(agent) = &agent {
+    if not_run.is_none() {
         let mut end_to_end = sh::cargo()?;
         end_to_end
             .args(["test", "--locked", "--no-fail-fast", "--package", "memwatch-tests"])
             .args(filter)
             // One kernel, one agent at a time: each test sees the whole host.
             .args(["--", "--test-threads=1"])
-            .env("MEMWATCH_BIN", agent);
+            .env("MEMWATCH_BIN", sh::tested_agent()?);
         tally.count(&mut end_to_end)?;
     }
 

@@ -82,7 +82,7 @@ async fn attended(
         serving.spawn(async move {
             heard.await;
             // The engine says no more: the run is about to end.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
     }
     let others = Others { history: history.as_ref().map(|it| it.handle().clone()), alerts };
