@@ -80,6 +80,13 @@ fn a_running_service_takes_changes_and_refuses_what_is_wrong() {
     fs::write(&rules, rule.replace("is_there", "is_still_there")).unwrap();
     wait_for(&at("out"), "RESOLVED is_there sleep");
     wait_for(&at("out"), "FINDING [low] is_still_there sleep");
+    let alerts = at("conf.d/alerts.toml");
+    fs::write(&alerts, "[[alerts.channels]]\nkind = \"slack\"\n").unwrap();
+    wait_for(&at("err"), "slack needs a url");
+    let (_, status) = run(&["status", "--socket", socket.to_str().unwrap()]);
+    assert!(status.contains("the configuration on disk is wrong"), "{status}");
+    fs::write(&alerts, "[alerts]\nlog_level = \"error\"\n").unwrap();
+    wait_for(&at("err"), "alerts go to the channels that the configuration names now");
     let pid = Pid::from_raw(service.0.id().try_into().unwrap());
     kill(pid, Signal::SIGHUP).unwrap();
     wait_for(&at("err"), "the configuration has not changed");

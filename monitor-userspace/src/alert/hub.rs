@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::{
     Kind,
     channel::{Channel, Failure},
-    decide::{About, Alert, Backoff, Ending, Ledger, Look, Message, Silence},
+    decide::{About, Alert, Backoff, Ending, Ledger, Look, Message, Silence, Wish},
     journal::Journal,
 };
 use crate::output::Timestamp;
@@ -47,6 +47,8 @@ pub(super) enum Order {
     },
     /// End a silence.
     Unsilence { id: String, answer: oneshot::Sender<bool> },
+    /// Other channels from now on, and what they want to hear.
+    Channels(Vec<Line>, Vec<Wish>),
     /// Which silences there are.
     Silences(oneshot::Sender<Vec<Silence>>),
     /// Deliver what is on its way, and end.
@@ -62,13 +64,15 @@ pub(super) struct Tried {
 }
 
 /// What a channel is to do.
+#[derive(Debug)]
 enum Job {
     Send(Message),
     Remind(Vec<Alert>),
 }
 
 /// A channel, as the hub sees it.
-struct Line {
+#[derive(Debug)]
+pub(super) struct Line {
     name: String,
     kind: Kind,
     jobs: SyncSender<Job>,
@@ -84,6 +88,8 @@ pub(super) struct Hub {
     ledger: Ledger,
     journal: Option<Journal>,
     lines: Vec<Line>,
+    /// The channels that take their place once no message is on its way: it would be sent again.
+    next: Option<(Vec<Line>, Vec<Wish>)>,
     dropped: u64,
     chance: RandomState,
 }
@@ -105,17 +111,11 @@ pub(super) fn now() -> Timestamp {
 pub(super) fn spawn(
     ledger: Ledger,
     journal: Option<Journal>,
-    channels: Vec<Opened>,
-    orders: &SyncSender<Order>,
+    lines: Vec<Line>,
     inbox: Receiver<Order>,
 ) -> Result<Receiver<()>> {
-    let lines = channels
-        .into_iter()
-        .enumerate()
-        .map(|(number, opened)| open_line(number, opened, orders.clone()))
-        .collect::<Result<_>>()?;
     let chance = RandomState::new();
-    let mut hub = Hub { ledger, journal, lines, dropped: 0, chance };
+    let mut hub = Hub { ledger, journal, lines, next: None, dropped: 0, chance };
     let (ended, ending) = sync_channel(1);
     thread::Builder::new()
         .name("alerts".to_owned())
@@ -126,6 +126,12 @@ pub(super) fn spawn(
         })
         .context("start the thread of the alerts")?;
     Ok(ending)
+}
+
+/// Starts the threads of channels, which tell how it went as orders.
+pub(super) fn open_lines(channels: Vec<Opened>, orders: &SyncSender<Order>) -> Result<Vec<Line>> {
+    let numbered = channels.into_iter().enumerate();
+    numbered.map(|(number, opened)| open_line(number, opened, orders.clone())).collect()
 }
 
 fn open_line(number: usize, opened: Opened, orders: SyncSender<Order>) -> Result<Line> {
@@ -165,11 +171,17 @@ impl Hub {
         let mut is_ending = false;
         loop {
             self.keep();
-            if !is_ending {
-                self.start_jobs();
-            }
-            if is_ending && self.lines.iter().all(|line| !line.is_busy) {
+            let is_idle = self.lines.iter().all(|line| !line.is_busy);
+            if is_ending && is_idle {
                 return;
+            }
+            if let Some((lines, wishes)) = self.next.take_if(|_| is_idle) {
+                self.lines = lines;
+                self.ledger.set_wishes(wishes);
+                continue;
+            }
+            if !is_ending && self.next.is_none() {
+                self.start_jobs();
             }
             match inbox.recv_timeout(self.wait()) {
                 Ok(Order::End) => is_ending = true,
@@ -203,6 +215,7 @@ impl Hub {
             Order::Silences(answer) => {
                 let _ = answer.send(self.ledger.rows().silences.values().cloned().collect());
             }
+            Order::Channels(lines, wishes) => self.next = Some((lines, wishes)),
             Order::End => {}
         }
     }

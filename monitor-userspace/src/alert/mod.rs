@@ -7,6 +7,8 @@ mod hub;
 mod journal;
 mod options;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::Path,
@@ -16,7 +18,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 use decide::{About, Ending, Ledger, Look, Message, MessageKind, Silence, Wish};
-use hub::{MAX_ORDERS, Opened, Order};
+use hub::{Line, MAX_ORDERS, Opened, Order};
 use journal::Journal;
 pub use options::{ChannelOptions, Kind, LogLevel, Options};
 pub use secret::Secret;
@@ -49,15 +51,8 @@ impl Alerts {
         if !options.enabled {
             return Ok(None);
         }
-        let host = host();
-        let all = options.all_channels().map_err(|error| anyhow!("[alerts]: {error}"))?;
-        let open = |channel: &ChannelOptions| {
-            let opened = channel::open(channel, options.log_level, &host);
-            let opened = opened.with_context(|| format!("alert channel {:?}", channel.name))?;
-            Ok(Opened { name: channel.name.clone(), kind: channel.kind, channel: opened })
-        };
-        let channels = all.iter().map(open).collect::<Result<Vec<_>>>()?;
-        let wishes = all.iter().map(wish).collect();
+        let (orders, inbox) = sync_channel(MAX_ORDERS);
+        let (lines, wishes) = open(options, &orders)?;
         let (journal, rows) = match Journal::open(state) {
             Ok((journal, read)) => {
                 if let Some(aside) = read.set_aside {
@@ -75,9 +70,15 @@ impl Alerts {
             }
         };
         let ledger = Ledger::new(wishes, rows, hub::now());
-        let (orders, inbox) = sync_channel(MAX_ORDERS);
-        let ending = hub::spawn(ledger, journal, channels, &orders, inbox)?;
+        let ending = hub::spawn(ledger, journal, lines, inbox)?;
         Ok(Some((Self(orders.clone()), Ends { orders, ending })))
+    }
+
+    /// Takes another choice of channels over, once no message is on its way. An error says what is wrong with it;
+    /// everything is then as it was.
+    pub fn configure(&self, options: &Options) -> Result<()> {
+        let (lines, wishes) = open(options, &self.0)?;
+        self.0.try_send(Order::Channels(lines, wishes)).ok().context("alerts are behind; try again")
     }
 
     /// Hears of all findings, until the agent ends.
@@ -143,6 +144,19 @@ impl Drop for Ends {
         let _ = self.orders.try_send(Order::End);
         let _ = self.ending.recv_timeout(LAST_ANSWERS);
     }
+}
+
+/// Opens all channels, which report to `orders`.
+fn open(options: &Options, orders: &SyncSender<Order>) -> Result<(Vec<Line>, Vec<Wish>)> {
+    let host = host();
+    let all = options.all_channels().map_err(|error| anyhow!("[alerts]: {error}"))?;
+    let open = |channel: &ChannelOptions| {
+        let opened = channel::open(channel, options.log_level, &host);
+        let opened = opened.with_context(|| format!("alert channel {:?}", channel.name))?;
+        Ok(Opened { name: channel.name.clone(), kind: channel.kind, channel: opened })
+    };
+    let channels = all.iter().map(open).collect::<Result<Vec<_>>>()?;
+    Ok((hub::open_lines(channels, orders)?, all.iter().map(wish).collect()))
 }
 
 /// Sends a test message to a channel; what its receiver answered.

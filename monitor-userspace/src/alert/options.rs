@@ -11,7 +11,7 @@ use crate::{config::TimeSpan, output::Severity};
 const SLACK_VARIABLE: &str = "SLACK_WEBHOOK_URL";
 
 /// Who is told of findings.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Options {
     /// Whether anybody is.
@@ -27,7 +27,7 @@ pub struct Options {
 }
 
 /// One channel.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChannelOptions {
     /// What it is called; its kind if nobody says.

@@ -9,7 +9,7 @@ const HIDDEN: &str = "***";
 /// Shorter pieces of a secret are words that may stand in an error by chance.
 const LEAST_PIECE: usize = 6;
 
-/// A secret. It shows itself to nobody but [`Secret::reveal`].
+/// A secret. It shows itself to nobody but the channel that connects with it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);

@@ -28,8 +28,20 @@ pub struct Status {
     pub complete: bool,
     /// How its history is; `null` where none is kept.
     pub history: Option<HistoryState>,
+    /// How its configuration was read last.
+    pub configuration: Option<Configuration>,
     /// Its own figures.
     pub stats: Option<Stats>,
+}
+
+/// How the configuration was read last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Configuration {
+    /// When the one that counts was read.
+    pub loaded_at: Timestamp,
+    /// What is wrong with the one that was read last, which does not count; `null` while all is well.
+    pub problem: Option<String>,
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -67,6 +79,7 @@ async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
         open_findings: view.open_findings().len(),
         complete: stats.as_ref().is_some_and(|stats| stats.events_lost == 0),
         history: api.history().ok().map(|history| history.health().now()),
+        configuration: api.configuration(),
         stats,
     }))
 }

@@ -22,13 +22,12 @@ mod web;
 
 use std::{
     collections::BTreeSet,
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
 pub use access::Door;
-pub use agent::Status;
+pub use agent::{Configuration, Status};
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 pub use error::Problem;
 use events::Events;
@@ -42,7 +41,7 @@ pub use seen::Seen;
 pub use silences::{Silence, Silences};
 pub use token::Token;
 pub(crate) use token::give_to_group;
-use tokio::sync::{Semaphore, broadcast::error::RecvError};
+use tokio::sync::{Semaphore, broadcast::error::RecvError, watch};
 
 use crate::{
     agent::{Desk, News},
@@ -79,15 +78,8 @@ pub struct Others {
     pub history: Option<Handle>,
     /// Who tells others of findings.
     pub alerts: Option<Alerts>,
-}
-
-/// Where a request came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// Over the unix socket, whose mode says who may.
-    Local,
-    /// Over TCP.
-    Remote(SocketAddr),
+    /// How the configuration was read last.
+    pub configuration: Option<watch::Receiver<Configuration>>,
 }
 
 /// All routes: a new one is put in here and so is in the description too.
@@ -178,6 +170,11 @@ impl Api {
     pub(crate) fn history(&self) -> Result<&Handle, Problem> {
         let none = "no history is kept: the agent runs with --no-history, or it is off in its configuration";
         self.0.others.history.as_ref().ok_or_else(|| Problem::unavailable(none))
+    }
+
+    /// How the configuration was read last.
+    fn configuration(&self) -> Option<Configuration> {
+        self.0.others.configuration.as_ref().map(|state| state.borrow().clone())
     }
 
     /// The other parts of the service.

@@ -9,11 +9,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Api, Problem,
+    Api, Configuration, Problem,
     asked::Asked,
     route::{Route, TEXT},
 };
-use crate::output::metrics::{self, Format};
+use crate::{
+    history::HistoryState,
+    output::metrics::{self, Format, ReadConfiguration, Service, WrittenHistory},
+};
 
 /// Processes that may be asked for at most.
 const MOST: usize = 5000;
@@ -48,8 +51,28 @@ async fn metrics(
     let view = api.seen().now().await?;
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let format = format_for(accept);
-    let page = metrics::metrics(&view, env!("CARGO_PKG_VERSION"), top, format);
+    let page = metrics::metrics(&view, &service(&api), env!("CARGO_PKG_VERSION"), top, format);
     Ok(([(header::CONTENT_TYPE, format.content_type())], page).into_response())
+}
+
+/// How the parts of the service are.
+fn service(api: &Api) -> Service {
+    let read = |it: Configuration| ReadConfiguration {
+        is_right: it.problem.is_none(),
+        loaded_at: it.loaded_at,
+    };
+    let written = |it: HistoryState| WrittenHistory {
+        is_well: it.problem.is_none(),
+        bytes: it.bytes,
+        max_bytes: it.max_bytes,
+        rows: it.rows,
+        lost_looks: it.lost_looks,
+        lost_findings: it.lost_findings,
+    };
+    Service {
+        configuration: api.configuration().map(read),
+        history: api.history().ok().map(|history| written(history.health().now())),
+    }
 }
 
 /// The form that is liked best; the older one where nobody says, as other tools read it.

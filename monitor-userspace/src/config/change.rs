@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use super::{Key, Loaded, known};
 
 /// Beginnings of keys whose change counts at once. All others are read at the start.
-const LIVE: [&[&str]; 4] =
-    [&["watch", "rules"], &["thresholds"], &["components"], &["serve", "log_level"]];
+const LIVE: [&[&str]; 5] =
+    [&["watch", "rules"], &["thresholds"], &["components"], &["serve", "log_level"], &["alerts"]];
+/// Alerts that are off have nobody who could take channels over.
+const NOT_LIVE: [&str; 2] = ["alerts", "enabled"];
 /// What changes with it is listed by itself.
 const PROFILE: [&str; 1] = ["profile"];
 
@@ -33,7 +35,7 @@ fn is_live(key: &Key) -> bool {
     let begins = |start: &[&str]| {
         key.0.len() >= start.len() && key.0.iter().zip(start).all(|(name, start)| name == start)
     };
-    begins(&PROFILE) || LIVE.iter().any(|start| begins(start))
+    !begins(&NOT_LIVE) && (begins(&PROFILE) || LIVE.iter().any(|start| begins(start)))
 }
 
 #[cfg(test)]
@@ -50,7 +52,10 @@ mod tests {
         };
         let before = load("[serve]\ninterval = \"5s\"\nlog_level = \"warn\"");
         assert!(changes(&before, &before.clone()).is_empty());
-        let after = load("[serve]\ninterval = \"6s\"\n[watch]\nrules = [\"/a\"]\n[components.a]");
+        let after = load(
+            "[serve]\ninterval = \"6s\"\n[watch]\nrules = [\"/a\"]\n[components.a]\n\
+             [alerts]\nenabled = false\nemail = \"a@b\"",
+        );
         let found: Vec<(String, bool)> = changes(&before, &after)
             .into_iter()
             .map(|change| (change.key.to_string(), change.needs_restart))
@@ -59,6 +64,8 @@ mod tests {
             ("serve.interval", true),
             ("serve.log_level", false),
             ("watch.rules", false),
+            ("alerts.enabled", true),
+            ("alerts.email", false),
             ("components.a.memory_warning", false),
         ] {
             assert!(found.contains(&(key.to_owned(), needs_restart)), "{key}: {found:?}");

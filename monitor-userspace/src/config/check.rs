@@ -1,15 +1,23 @@
 //! Ranges: what the types let pass and the service could not work with.
 
-use std::time::Duration;
+use std::{fmt::Display, path::Path, time::Duration};
 
 use regex::Regex;
 
 use super::{ByteSize, Config, Fault, Key, Layers, Origin, Thresholds, TimeSpan};
+use crate::history::LEAST_BYTES;
 
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_INTERVAL: Duration = Duration::from_hours(1);
 /// Less would not hold the processes of a small host.
 const LEAST_MEMORY: ByteSize = ByteSize(1 << 20);
+/// Callers need some time, and nobody waits longer.
+const TIMEOUTS: (TimeSpan, TimeSpan) =
+    (TimeSpan(Duration::from_millis(100)), TimeSpan(Duration::from_mins(10)));
+const BODIES: (ByteSize, ByteSize) = (ByteSize(1 << 10), ByteSize(16 << 20));
+const CONNECTIONS: (usize, usize) = (1, 4096);
+const LONGEST_HISTORY: Duration = Duration::from_hours(10 * 366 * 24);
+const MOST_HISTORY: ByteSize = ByteSize(1 << 40);
 /// More components with thresholds than the rules have room for.
 const MOST_COMPONENTS: usize = 100;
 
@@ -18,6 +26,11 @@ pub(super) fn check(config: &Config, layers: &Layers) -> Vec<Fault> {
     let mut found = Found { layers, faults: Vec::new() };
     found.serve(config);
     found.watch(config);
+    found.api(config);
+    found.history(config);
+    if let Err(message) = config.alerts.all_channels() {
+        found.add(&Key::new(["alerts", "channels"]), format!("[alerts]: {message}"));
+    }
     let none = super::Component::default();
     found.thresholds(&Key::new(["thresholds"]), &config.thresholds.of(&none));
     for (name, own) in &config.components {
@@ -41,17 +54,58 @@ impl Found<'_> {
     }
 
     fn serve(&mut self, config: &Config) {
-        let interval = config.serve.interval;
-        if !(SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(&interval.0) {
-            let (least, most) = (TimeSpan(SHORTEST_INTERVAL), TimeSpan(LONGEST_INTERVAL));
-            let message = format!("serve.interval is {interval}: from {least} to {most} it may be");
-            self.add(&Key::new(["serve", "interval"]), message);
+        let intervals = (TimeSpan(SHORTEST_INTERVAL), TimeSpan(LONGEST_INTERVAL));
+        self.range(["serve", "interval"], config.serve.interval, intervals);
+        self.absolute(["serve", "socket"], &config.serve.socket);
+        self.absolute(["serve", "state"], &config.serve.state);
+    }
+
+    fn api(&mut self, config: &Config) {
+        let api = &config.api;
+        self.range(["api", "max_body"], api.max_body, BODIES);
+        self.range(["api", "header_timeout"], api.header_timeout, TIMEOUTS);
+        self.range(["api", "request_timeout"], api.request_timeout, TIMEOUTS);
+        self.range(["api", "write_timeout"], api.write_timeout, TIMEOUTS);
+        self.range(["api", "max_connections"], api.max_connections, CONNECTIONS);
+        // Streams must leave room for questions.
+        let streams = (0, api.max_connections.saturating_sub(1));
+        self.range(["api", "max_streams"], api.max_streams, streams);
+        if let Some(path) = &api.token_file {
+            self.absolute(["api", "token_file"], path);
         }
-        if !config.serve.socket.is_absolute() {
-            let key = Key::new(["serve", "socket"]);
-            if !matches!(self.layers.origin(&key), Origin::Option(_)) {
-                self.add(&key, "serve.socket must be an absolute path".to_owned());
-            }
+    }
+
+    fn history(&mut self, config: &Config) {
+        let history = &config.history;
+        let intervals = (TimeSpan(SHORTEST_INTERVAL), TimeSpan(LONGEST_INTERVAL));
+        self.range(["history", "interval"], history.interval, intervals);
+        let ages = (TimeSpan(Duration::from_hours(1)), TimeSpan(LONGEST_HISTORY));
+        self.range(["history", "keep"], history.keep, ages);
+        self.range(
+            ["history", "max_bytes"],
+            history.max_bytes,
+            (ByteSize(LEAST_BYTES), MOST_HISTORY),
+        );
+        self.absolute(["history", "path"], &history.path);
+    }
+
+    fn range<T: PartialOrd + Display + Copy>(
+        &mut self,
+        key: [&str; 2],
+        value: T,
+        (least, most): (T, T),
+    ) {
+        if value < least || value > most {
+            let key = Key::new(key);
+            self.add(&key, format!("{key} is {value}: from {least} to {most} it may be"));
+        }
+    }
+
+    /// The service runs in another directory than whoever writes the file.
+    fn absolute(&mut self, key: [&str; 2], path: &Path) {
+        let key = Key::new(key);
+        if path.is_relative() && !matches!(self.layers.origin(&key), Origin::Option(_)) {
+            self.add(&key, format!("{key}: {} must be an absolute path", path.display()));
         }
     }
 
@@ -66,14 +120,9 @@ impl Found<'_> {
             let message = format!("watch.comm is no regular expression: {error}");
             self.add(&Key::new(["watch", "comm"]), message);
         }
-        // The service runs in another directory than whoever writes the file.
         let paths = watch.rules.iter().map(|path| ("rules", path));
         for (name, path) in paths.chain(watch.counters.iter().map(|path| ("counters", path))) {
-            let key = Key::new(["watch", name]);
-            if path.is_relative() && !matches!(self.layers.origin(&key), Origin::Option(_)) {
-                let message = format!("watch.{name}: {} must be an absolute path", path.display());
-                self.add(&key, message);
-            }
+            self.absolute(["watch", name], path);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::{Request, body::Incoming, server::conn::http1, service::Service as _};
+use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::patient::Patient;
-use crate::api::{Caller, Options};
+use crate::api::Options;
 
 /// Bytes of the head of a request at most.
 const MAX_HEAD: usize = 32 << 10;
@@ -53,16 +53,13 @@ pub(super) async fn serve(listener: Listener, router: Router, slots: Slots) {
     loop {
         let Ok(slot) = Arc::clone(&slots.free).acquire_owned().await else { return };
         let met = match &listener {
-            Listener::Tcp(listener) => listener.accept().await.map(|(stream, from)| {
+            Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                 // An answer is one write: nothing is gained by waiting for more.
                 let _ = stream.set_nodelay(true);
-                let attended =
-                    attend(stream, Caller::Remote(from), router.clone(), slots.clone(), slot);
-                drop(tokio::spawn(attended));
+                drop(tokio::spawn(attend(stream, router.clone(), slots.clone(), slot)));
             }),
             Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| {
-                let attended = attend(stream, Caller::Local, router.clone(), slots.clone(), slot);
-                drop(tokio::spawn(attended));
+                drop(tokio::spawn(attend(stream, router.clone(), slots.clone(), slot)));
             }),
         };
         if let Err(error) = met {
@@ -83,16 +80,11 @@ async fn rest(error: &io::Error) {
 /// Serves one connection.
 async fn attend(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    caller: Caller,
     router: Router,
     slots: Slots,
     _slot: OwnedSemaphorePermit,
 ) {
-    let inner = TowerToHyperService::new(router);
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(caller);
-        inner.call(request)
-    });
+    let service = TowerToHyperService::new(router);
     let stream = TokioIo::new(Patient::new(stream, slots.write_timeout));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -6,16 +6,18 @@ mod manager;
 mod patient;
 mod reload;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
 pub use listen::Doors;
 pub use reload::Live;
+use tokio::sync::watch;
 
 use crate::{
     agent::{Attending, Desk},
     alert::{Alerts, Ends},
     api::{Api, Door, Others},
+    config::Config,
     history::{self, History},
 };
 
@@ -45,18 +47,42 @@ pub fn attend(doors: Doors, parts: Parts) -> impl FnOnce(Desk) -> Attending {
         // They listen before the engine says its first word.
         let (alerts, ends) = parts.alerts.unzip();
         let hearing = alerts.clone().map(|alerts| alerts.hear(&desk));
+        let following = alerts.clone().map(|alerts| follow(parts.live.subscribe(), alerts));
+        let others = Others { history: None, alerts, configuration: Some(parts.live.state()) };
         Box::pin(async move {
             let (_leaving, _ends) = (Leaving, ends);
-            let hearing = hearing.map(tokio::spawn);
-            let ended = tokio::select! {
-                ended = attended(doors, parts.history, desk.clone(), alerts) => ended,
+            // They end with this.
+            let mut beside = tokio::task::JoinSet::new();
+            hearing.map(|it| beside.spawn(it));
+            following.map(|it| beside.spawn(it));
+            beside.spawn(manager::watchdog(desk.clone()));
+            tokio::select! {
+                ended = attended(doors, parts.history, desk.clone(), others) => ended,
                 ended = parts.live.keep(desk) => ended,
-            };
-            if let Some(hearing) = hearing {
-                hearing.abort();
             }
-            ended
         })
+    }
+}
+
+/// Hands changes of the section `[alerts]` on, for ever.
+async fn follow(mut current: watch::Receiver<Arc<Config>>, alerts: Alerts) {
+    let mut options = current.borrow_and_update().alerts.clone();
+    while current.changed().await.is_ok() {
+        let next = current.borrow_and_update().alerts.clone();
+        if next == options {
+            continue;
+        }
+        options.clone_from(&next);
+        let alerts = alerts.clone();
+        // Opening channels reads files.
+        let taken = tokio::task::spawn_blocking(move || alerts.configure(&next.with_environment()));
+        match taken.await {
+            Ok(Ok(())) => {
+                tracing::info!("alerts go to the channels that the configuration names now");
+            }
+            Ok(Err(error)) => tracing::error!("alerts go where they went before: {error:#}"),
+            Err(error) => tracing::error!("alerts go where they went before: {error}"),
+        }
     }
 }
 
@@ -73,7 +99,7 @@ async fn attended(
     mut doors: Doors,
     history: Option<history::Options>,
     desk: Desk,
-    alerts: Option<Alerts>,
+    mut others: Others,
 ) -> Result<()> {
     let history = history.map(History::start).transpose()?;
     let mut serving = tokio::task::JoinSet::new();
@@ -85,7 +111,7 @@ async fn attended(
             std::future::pending::<()>().await;
         });
     }
-    let others = Others { history: history.as_ref().map(|it| it.handle().clone()), alerts };
+    others.history = history.as_ref().map(|it| it.handle().clone());
     let api = Api::new(desk, doors.options.clone(), doors.token.take(), others);
     serving.spawn(api.clone().hear());
     let open = doors.open()?;

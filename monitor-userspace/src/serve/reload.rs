@@ -17,9 +17,11 @@ use tokio::{
 use super::manager;
 use crate::{
     agent::Desk,
+    api::Configuration,
     config::{Change, Config, Loaded, Sources, changes},
     event::{Input, RuleFile},
     log,
+    output::Timestamp,
 };
 
 /// How long files must be left alone before they are read: editors write in several steps.
@@ -36,6 +38,7 @@ pub struct Live {
     loaded: Loaded,
     rules: Vec<RuleFile>,
     current: watch::Sender<Arc<Config>>,
+    state: watch::Sender<Configuration>,
 }
 
 /// What a reload came to.
@@ -54,13 +57,19 @@ impl Live {
         read_rules: ReadRules,
     ) -> Self {
         let (current, _) = watch::channel(Arc::new(loaded.config.clone()));
-        Self { sources, read_rules, loaded, rules, current }
+        let (state, _) = watch::channel(Configuration { loaded_at: now(), problem: None });
+        Self { sources, read_rules, loaded, rules, current, state }
     }
 
-    /// Hears of every configuration that counts from now on. What of it needs a restart is said when
+    /// Hears of every configuration that is read from now on, changed or not. What of it needs a restart is said when
     /// it changes; a part that can take its section over at once does so.
     pub fn subscribe(&self) -> watch::Receiver<Arc<Config>> {
         self.current.subscribe()
+    }
+
+    /// How it was read last.
+    pub fn state(&self) -> watch::Receiver<Configuration> {
+        self.state.subscribe()
     }
 
     /// Keeps it up to date, for ever.
@@ -79,9 +88,13 @@ impl Live {
             };
             manager::reloading();
             let said = match self.reload(&desk).await {
-                Ok(reloaded) => said(&reloaded, is_asked),
+                Ok(reloaded) => {
+                    self.state.send_replace(Configuration { loaded_at: now(), problem: None });
+                    said(&reloaded, is_asked)
+                }
                 Err(error) => {
                     tracing::error!("the configuration stays as it was: {error:#}");
+                    self.state.send_modify(|state| state.problem = Some(format!("{error:#}")));
                     Some("watching; the configuration on disk is wrong".to_owned())
                 }
             };
@@ -104,10 +117,9 @@ impl Live {
             desk.feed(vec![Input::Rules(rules.clone())]);
             self.rules = rules;
         }
-        if !changes.is_empty() {
-            log::set_level(loaded.config.serve.log_level.name());
-            self.current.send_replace(Arc::new(loaded.config.clone()));
-        }
+        log::set_level(loaded.config.serve.log_level.name());
+        // Also where no change is seen: secrets are not.
+        self.current.send_replace(Arc::new(loaded.config.clone()));
         self.loaded = loaded;
         Ok(Reloaded { changes, has_new_rules })
     }
@@ -155,6 +167,11 @@ impl Live {
     fn rules_files(&self) -> Vec<PathBuf> {
         self.loaded.config.watch.rules.clone()
     }
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp(since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)))
 }
 
 /// Whether something that happened to a path may change what is read: it is one of the files, or

@@ -12,7 +12,8 @@ pub const GROUP: &str = "memwatch-ebpf";
 /// Capabilities: SYS_ADMIN for tracepoints where Debian's kernels refuse CAP_PERFMON
 /// (kernel.perf_event_paranoid=3) and for the sockets of other network namespaces; BPF and PERFMON for
 /// what else the kernel side is; SYS_PTRACE for /proc of other users; DAC_READ_SEARCH to read and
-/// DAC_OVERRIDE to write there (clear_refs). Left out of the hardening is what would hide /proc or
+/// DAC_OVERRIDE to write there (clear_refs); SETUID and SETGID to run the programs of alerts as somebody
+/// else. Left out of the hardening is what would hide /proc or
 /// tracefs from it.
 pub fn unit_text(program: &Path) -> String {
     UNIT.replace("@PROGRAM@", &quoted(program))
@@ -42,6 +43,8 @@ Type=notify
 ExecStart=@PROGRAM@ serve
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
+# It says every minute that it still answers.
+WatchdogSec=3min
 RestartSec=5
 # Detaching the probes takes the kernel some seconds, for which a child stays.
 KillMode=mixed
@@ -54,7 +57,7 @@ StateDirectory=memwatch-ebpf
 StateDirectoryMode=0750
 UMask=0027
 
-CapabilityBoundingSet=CAP_BPF CAP_PERFMON CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE
+CapabilityBoundingSet=CAP_BPF CAP_PERFMON CAP_SYS_ADMIN CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_DAC_OVERRIDE CAP_SETUID CAP_SETGID
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=read-only

@@ -16,7 +16,7 @@ pub mod text;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::BTreeMap;
 
@@ -63,6 +63,12 @@ impl Ledger {
         let mut ledger = Self { wishes, rows, changes, seen, began: now, looks: 0, dropped: 0 };
         ledger.forget_channels();
         ledger
+    }
+
+    /// Other channels from now on; who is no more of them is forgotten.
+    pub fn set_wishes(&mut self, wishes: Vec<Wish>) {
+        self.wishes = wishes;
+        self.forget_channels();
     }
 
     /// What changed since this was called last, to be kept before anything is delivered.

@@ -15,7 +15,7 @@ pub(super) fn wish(channel: &str, group: i64, cool_down: i64) -> Wish {
 }
 
 /// A finding about the process of this pid.
-pub(super) fn about(id: &str, pid: u32, severity: Severity) -> About {
+pub(in crate::alert) fn about(id: &str, pid: u32, severity: Severity) -> About {
     About {
         id: id.to_owned(),
         cause: Cause {

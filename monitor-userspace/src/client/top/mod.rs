@@ -1,7 +1,7 @@
 //! `top`: looks at a running agent again and again, and shows it on the whole screen.
 //!
 //! A thread asks and hears signals, so that keys are never late; this one draws. What is shown is a pure
-//! function of what was heard and typed ([`state`], [`draw`]).
+//! function of what was heard and typed (`state`, `draw`).
 
 mod draw;
 mod frame;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     client::words::{bytes, counted, number, span, text},
-    sink::Paint,
+    sink::{Paint, escape},
 };
 
 /// How the agent is itself.
@@ -41,5 +41,22 @@ pub(super) fn status(answer: &Value, paint: Paint) -> String {
         bytes(&stats["agent_kernel_bytes"]),
         number(&stats["agent_cpu_percent"], 1, " %")
     );
+    let history = &answer["history"];
+    if let Some(problem) = history["problem"].as_str() {
+        let line = format!("the history is not written: {}", escape(problem));
+        let _ = writeln!(all, "{}", paint.red(&line));
+    } else if history.is_object() {
+        let (taken, most) = (bytes(&history["bytes"]), bytes(&history["maxBytes"]));
+        let _ = writeln!(all, "its history takes {taken} of {most}");
+    }
+    if let Some(file) = history["setAside"].as_str() {
+        let line = format!("a damaged history was set aside: {}", escape(file));
+        let _ = writeln!(all, "{}", paint.red(&line));
+    }
+    if let Some(problem) = answer["configuration"]["problem"].as_str() {
+        let line =
+            format!("the configuration on disk is wrong and does not count: {}", escape(problem));
+        let _ = writeln!(all, "{}", paint.red(&line));
+    }
     all
 }

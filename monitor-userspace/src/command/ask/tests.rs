@@ -19,7 +19,9 @@ fn status_says_how_much_is_watched_and_whether_anything_was_lost() {
             "/api/monitoring/agent",
             r#"{"version":"0.1.0","uptime":7300,"processes":143,"openFindings":2,"complete":false,
                 "stats":{"events_seen":812,"events_lost":3,"agent_rss_anon_bytes":4194304,
-                         "agent_kernel_bytes":null,"agent_cpu_percent":0.42}}"#,
+                         "agent_kernel_bytes":null,"agent_cpu_percent":0.42},
+                "history":{"problem":"disk full","setAside":null},
+                "configuration":{"problem":"a.toml:1: no \u001bkey"}}"#,
         )],
     );
     assert_eq!(
@@ -27,7 +29,9 @@ fn status_says_how_much_is_watched_and_whether_anything_was_lost() {
         "memwatch-ebpf 0.1.0: 143 processes, watched for 2 h\n\
          2 open findings: memwatch-ebpf leaks\n\
          812 events taken, 3 events were lost\n\
-         it takes 4.0 MiB of memory, - in the kernel, 0.4 % of a core\n"
+         it takes 4.0 MiB of memory, - in the kernel, 0.4 % of a core\n\
+         the history is not written: disk full\n\
+         the configuration on disk is wrong and does not count: a.toml:1: no \\u{1b}key\n"
     );
 }
 

@@ -7,10 +7,12 @@ mod finding;
 mod host;
 mod page;
 mod process;
+mod service;
 #[cfg(test)]
 mod tests;
 
 pub use page::Format;
+pub use service::{ReadConfiguration, Service, WrittenHistory};
 
 use super::View;
 
@@ -18,9 +20,16 @@ use super::View;
 pub const TOP: usize = 50;
 
 /// The page of a view, with the `top` largest processes.
-pub fn metrics(view: &View, version: &str, top: usize, format: Format) -> String {
+pub fn metrics(
+    view: &View,
+    service: &Service,
+    version: &str,
+    top: usize,
+    format: Format,
+) -> String {
     let mut page = page::Page::new(format);
     agent::write(&mut page, view, version);
+    service::write(&mut page, service);
     host::write(&mut page, view);
     finding::write(&mut page, view);
     component::write(&mut page, view);

@@ -76,8 +76,23 @@ fn samples(page: &str, format: Format) -> Vec<Sample> {
     all
 }
 
+/// Of a service whose configuration on disk is wrong.
+fn service() -> Service {
+    let history = WrittenHistory {
+        is_well: true,
+        bytes: 5,
+        max_bytes: 9,
+        rows: 3,
+        lost_looks: 0,
+        lost_findings: 0,
+    };
+    let configuration =
+        ReadConfiguration { is_right: false, loaded_at: crate::output::Timestamp(1_500_000_000) };
+    Service { configuration: Some(configuration), history: Some(history) }
+}
+
 fn page(view: &View, format: Format) -> Vec<Sample> {
-    samples(&metrics(view, "1.2.3", TOP, format), format)
+    samples(&metrics(view, &service(), "1.2.3", TOP, format), format)
 }
 
 fn process(pid: u32, comm: &str, anon_bytes: u64) -> Viewed {
@@ -120,17 +135,21 @@ fn a_view_has_its_host_findings_components_processes_and_the_agent() {
         let info = all.iter().find(|it| it.name == "memwatch_finding_info").unwrap();
         assert_eq!((info.label("verdict"), info.label("pid")), (Some("leak"), Some("7")));
         assert_eq!(value("memwatch_process_swap_bytes"), None, "what is unknown is not told");
+        assert_eq!(value("memwatch_config_last_reload_successful"), Some(0.0));
+        assert_eq!(value("memwatch_config_last_reload_success_timestamp_seconds"), Some(1.5));
+        assert_eq!(value("memwatch_history_writable"), Some(1.0));
+        assert_eq!(value("memwatch_history_samples_total"), Some(3.0));
     }
 }
 
 #[test]
 fn the_two_forms_differ_in_how_a_counter_is_named_and_in_the_end() {
     let (open, old) = (Format::OpenMetrics, Format::Prometheus);
-    let text = metrics(&full(), "1", TOP, open);
+    let text = metrics(&full(), &service(), "1", TOP, open);
     assert!(text.contains("# TYPE memwatch_agent_events counter\n"), "{text}");
     assert!(text.contains("# TYPE memwatch_build info\n"));
     assert!(text.contains("# UNIT memwatch_process_memory_bytes bytes\n"));
-    let text = metrics(&full(), "1", TOP, old);
+    let text = metrics(&full(), &service(), "1", TOP, old);
     assert!(text.contains("# TYPE memwatch_agent_events_total counter\n"), "{text}");
     assert!(text.contains("# TYPE memwatch_build_info gauge\n"));
     assert!(!text.contains("# UNIT"));
@@ -165,7 +184,7 @@ fn nothing_that_there_is_much_of_makes_a_page_without_end() {
         .map(|at| ComponentSnapshot { cgroup: format!("/{at}"), ..view.components[0].clone() })
         .collect();
     view.processes = (0..3000).map(|pid| process(pid, "x", 1)).collect();
-    let text = metrics(&view, "1", TOP, Format::OpenMetrics);
+    let text = metrics(&view, &service(), "1", TOP, Format::OpenMetrics);
     let count = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
     assert_eq!(count("memwatch_finding_info{"), finding::MOST);
     assert_eq!(count("memwatch_component_processes{"), component::MOST);
@@ -184,7 +203,7 @@ proptest! {
         view.components[0].cgroup = comm.clone();
         let plain = page(&full(), Format::OpenMetrics);
         for format in [Format::OpenMetrics, Format::Prometheus] {
-            let text = metrics(&view, "1", TOP, format);
+            let text = metrics(&view, &service(), "1", TOP, format);
             prop_assert!(!text.chars().any(|c| c != '\n' && crate::output::is_hostile(c)));
             let all = samples(&text, format);
             let told = all.iter().find(|it| it.name == "memwatch_process_memory_bytes").unwrap();
