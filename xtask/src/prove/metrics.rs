@@ -2,19 +2,18 @@
 //! program, and each query of the Grafana dashboard has an answer.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
 
 use super::http::{free_port, get, query};
+use super::served::{Folder, Running, serve};
 use crate::{setup, sh};
 
 #[derive(Args)]
@@ -42,38 +41,18 @@ const GROWS: &str = "topk(1, min_over_time(deriv(memwatch_process_memory_bytes[3
 /// How long a judgement may take after that: four minutes in all.
 const JUDGED: Duration = Duration::from_mins(6);
 
-/// A program of this proof; ends with it.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only where it has ended.
-        let _ = kill(Pid::from_raw(self.0.id() as i32), Signal::SIGTERM);
-        let end = Instant::now() + Duration::from_secs(20);
-        while matches!(self.0.try_wait(), Ok(None)) {
-            if Instant::now() > end {
-                let _ = self.0.kill();
-            }
-            sleep(Duration::from_millis(50));
-        }
-    }
-}
-
 pub(super) fn prove(options: &Options) -> Result<()> {
     setup::prove()?;
     let agent = match &options.agent {
         Some(agent) => agent.clone(),
         None => sh::build_agent()?,
     };
-    let dir = std::env::temp_dir().join(format!("memwatch-prove-{}", std::process::id()));
-    fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
-    let proven = proven(&agent, &dir, Duration::from_secs(options.seconds));
-    fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))?;
-    proven
+    let dir = Folder::new("metrics")?;
+    proven(&agent, dir.path(), Duration::from_secs(options.seconds))
 }
 
 fn proven(agent: &Path, dir: &Path, scraped: Duration) -> Result<()> {
-    let (_agent, target) = start_agent(agent, dir)?;
+    let (_agent, target) = serve(agent, dir, &[])?;
     println!("the agent listens on http://{target}");
     let python = Command::new("python3").args(["-c", LEAK]).stdin(Stdio::null()).spawn();
     let leak = Running(python.context("start the leaking program")?);
@@ -94,34 +73,6 @@ fn proven(agent: &Path, dir: &Path, scraped: Duration) -> Result<()> {
     println!("memwatch_finding_info{{pid=\"{pid}\"}}\n  {}", shown(&finding));
     wait_for(&server, "memwatch_finding_limit_reached_timestamp_seconds")?;
     dashboard(&server)
-}
-
-/// Starts the service on a port of its own; where it listens.
-fn start_agent(agent: &Path, dir: &Path) -> Result<(Running, String)> {
-    let child = Command::new(agent)
-        .args(["serve", "--listen", "127.0.0.1:0", "--socket"])
-        .arg(dir.join("agent.sock"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("start the agent")?;
-    let mut agent = Running(child);
-    let stdout = agent.0.stdout.take().context("the agent has no output")?;
-    let mut lines = BufReader::new(stdout).lines();
-    let address = loop {
-        let line = lines.next().context("the agent ended before it listened")??;
-        if let Some(address) = line.strip_prefix("listening on http://") {
-            break address.to_owned();
-        }
-    };
-    // Whatever else it says must be read, or it would wait.
-    std::thread::spawn(move || lines.for_each(drop));
-    let end = Instant::now() + Duration::from_mins(1);
-    while get(&address, "/readyz").is_err() {
-        ensure!(Instant::now() < end, "the agent was not ready within a minute");
-        sleep(Duration::from_millis(200));
-    }
-    Ok((agent, address))
 }
 
 fn start_prometheus(dir: &Path, target: &str) -> Result<(Running, String)> {

@@ -6,6 +6,7 @@ mod api;
 mod http;
 mod kills;
 mod metrics;
+mod served;
 mod web;
 
 use anyhow::{Result, bail};

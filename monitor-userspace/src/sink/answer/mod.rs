@@ -40,5 +40,4 @@ fn speed(trend: &Trend) -> String {
 }
 
 /// What is said where the time was too short.
-const TOO_SHORT: &str =
-    "too little was seen to tell: growth is judged after two to four minutes (--duration 5m)";
+const TOO_SHORT: &str = "too little was seen to tell: growth is judged after two to four minutes";
