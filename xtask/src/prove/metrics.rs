@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::http::{free_port, get, query};
-use super::served::{Folder, Running, serve};
+use super::served::{Folder, LEAK, Running, serve};
 use crate::{setup, sh};
 
 #[derive(Args)]
@@ -26,15 +26,6 @@ pub(crate) struct Options {
     agent: Option<PathBuf>,
 }
 
-/// Grows by 2 MiB a second and says under which name.
-const LEAK: &str = "\
-import time
-open('/proc/self/comm', 'w').write('leaks-for-proof')
-held = []
-while True:
-    held.append(bytearray(b'x') * (256 << 10))
-    time.sleep(0.125)
-";
 /// Who grew all the time, fastest: whoever came meanwhile, as compilers do, is left out.
 const GROWS: &str = "topk(1, min_over_time(deriv(memwatch_process_memory_bytes[30s])[90s:5s]) \
                      and on (pid) memwatch_process_memory_bytes offset 100s)";

@@ -3,6 +3,7 @@
 
 mod alerts;
 mod api;
+mod client;
 mod http;
 mod kills;
 mod metrics;
@@ -26,6 +27,8 @@ enum What {
     Alerts(alerts::Options),
     /// Every answer of a running agent is held against the description of the API, by schemathesis
     Api(api::Options),
+    /// Every command that asks a running agent, without a leak and with one: both outputs (ten minutes)
+    Client(client::Options),
     /// An agent is killed again and again while it writes its history at full speed
     Kills(kills::Options),
     /// Debian's Prometheus scrapes a real agent while a program leaks; every query of the Grafana dashboard
@@ -42,6 +45,7 @@ pub(crate) fn prove(options: &Options) -> Result<()> {
             bail!("only root may load programs into the kernel; use `sudo -E cargo xtask prove`")
         }
         What::Alerts(options) => alerts::prove(options),
+        What::Client(options) => client::prove(options),
         What::Kills(options) => kills::prove(options),
         What::Metrics(options) => metrics::prove(options),
     }

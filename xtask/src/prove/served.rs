@@ -14,6 +14,15 @@ use nix::unistd::Pid;
 use super::http::get;
 use crate::sh;
 
+/// A program (Python) that grows by 2 MiB a second and says under which name.
+pub(super) const LEAK: &str = "\
+import time
+open('/proc/self/comm', 'w').write('leaks-for-proof')
+held = []
+while True:
+    held.append(bytearray(b'x') * (256 << 10))
+    time.sleep(0.125)
+";
 /// How long it may take until it has seen processes.
 const READY: Duration = Duration::from_mins(1);
 /// How long a program may take to end when it is asked to.
