@@ -3,7 +3,7 @@
 
 mod alerts;
 mod api;
-mod http;
+pub(crate) mod http;
 mod kills;
 mod metrics;
 mod web;
