@@ -61,12 +61,11 @@ impl Service {
         let mut line = String::new();
         lines.read_line(&mut line).context("failed to read where the agent listens")?;
         let said = line.trim().strip_prefix("listening on http://");
-        service.address = said
-            .with_context(|| {
-                let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
-                format!("the agent does not listen: {line:?} {log:?}")
-            })?
-            .to_owned();
+        let Some(said) = said else {
+            let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
+            bail!("the agent does not listen: {line:?} {log:?}");
+        };
+        said.clone_into(&mut service.address);
         // It tells of findings there, and ends when nobody reads them.
         drop(thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink())));
         let deadline = Instant::now() + START_LIMIT;
