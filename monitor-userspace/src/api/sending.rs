@@ -186,7 +186,7 @@ impl Sending {
 
     /// Makes an answer when it is its turn; what went wrong is for who asked alone.
     async fn made(&self, request: Request, next: Next) -> Result<Answer, Box<Response>> {
-        let busy = |_| Box::new(Problem::unavailable("the agent is ending").into_response());
+        let busy = |_| Problem::unavailable("the agent is ending");
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(busy)?;
         let room = Arc::clone(&self.room);
         // Who goes away meanwhile does not make room for a turn that is not over.
@@ -201,29 +201,33 @@ impl Sending {
             let body = body.map_err(|error| failed(&error))?.to_bytes();
             Ok(Answer { kind, body: held(body, room).await? })
         });
-        making.await.unwrap_or_else(|error| Err(failed(&error)))
+        making.await.unwrap_or_else(|error| Err(failed(&error).into()))
     }
 }
 
 /// The body, once there is room for it.
 async fn held(body: Bytes, room: Arc<Semaphore>) -> Result<Bytes, Box<Response>> {
     let kib = u32::try_from(body.len() / 1024 + 1).unwrap_or(ROOM_KIB).min(ROOM_KIB);
-    match timeout(ROOM_LIMIT, room.acquire_many_owned(kib)).await {
-        Ok(Ok(room)) => Ok(Bytes::from_owner(Held { body, _room: room })),
-        _ => {
-            let detail =
-                "callers do not read what they asked for, and there is no room for more answers";
-            let mut response = Problem::unavailable(detail).into_response();
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            Err(Box::new(response))
-        }
+    if let Ok(Ok(room)) = timeout(ROOM_LIMIT, room.acquire_many_owned(kib)).await {
+        return Ok(Bytes::from_owner(Held { body, _room: room }));
     }
+    let detail = "callers do not read what they asked for, and there is no room for more answers";
+    let mut response = Problem::unavailable(detail).into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    Err(Box::new(response))
 }
 
-fn failed(error: &dyn std::fmt::Display) -> Box<Response> {
+/// What is a defect.
+fn failed(error: &dyn std::fmt::Display) -> Problem {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let detail = format!("the answer could not be made: {error}");
-    Box::new(Problem::of(status, "internal", "Internal error", detail).into_response())
+    Problem::of(status, "internal", "Internal error", detail)
+}
+
+impl From<Problem> for Box<Response> {
+    fn from(problem: Problem) -> Self {
+        Self::new(problem.into_response())
+    }
 }
 
 #[cfg(test)]
