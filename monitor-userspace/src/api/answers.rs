@@ -1,11 +1,7 @@
 //! The answers of the commands that ask a running agent: rendered here, so that a client of another version
 //! prints what the agent means.
 
-use axum::{
-    extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,7 +9,9 @@ use super::{
     Api, Problem, Route,
     asked::{Asked, At},
     history,
+    monitoring::rendered_as,
     route::{JSON, TEXT},
+    sending::Keep,
 };
 use crate::{
     output::answer::UnknownFinding,
@@ -56,6 +54,7 @@ pub(super) fn routes() -> Vec<Route> {
     let path = "/api/monitoring/answers/{question}";
     vec![
         Route::get(path, "What a command answers, as JSON or as text for a terminal", answer)
+            .keeps(Keep::Never)
             .at::<Which>()
             .asks::<Form>()
             .may_miss()
@@ -81,9 +80,11 @@ async fn answer(
         view = history::since(&api, view, since).await?;
     }
     let paint = Paint { has_colour: form.colour };
-    let text = question
-        .answer(&view, !form.text, paint)
-        .map_err(|UnknownFinding(message)| Problem::not_found(message))?;
     let kind = if form.text { TEXT } else { JSON };
-    Ok(([(header::CONTENT_TYPE, kind)], text).into_response())
+    rendered_as(kind, move || {
+        let text = question.answer(&view, !form.text, paint);
+        let text = text.map_err(|UnknownFinding(message)| Problem::not_found(message))?;
+        Ok(text.into_bytes())
+    })
+    .await
 }

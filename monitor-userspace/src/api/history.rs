@@ -6,7 +6,7 @@ use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Api, Problem, asked::Asked, route::Route};
+use super::{Api, Problem, asked::Asked, route::Route, sending::Keep};
 use crate::{
     history::{Handle, Of, Reader, Rows, Since, StoreError, Value},
     output::{Timestamp, View},
@@ -96,6 +96,7 @@ pub(super) fn routes() -> Vec<Route> {
             "What was kept of a process, a component or the host",
             history,
         )
+        .keeps(Keep::Never)
         .asks::<Wanted>()
         .may_miss()
         .gives::<HistoryAnswer>("Rows, the oldest first."),

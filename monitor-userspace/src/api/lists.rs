@@ -9,6 +9,7 @@ use super::{
     asked::{Asked, At, Of, check_short},
     monitoring::{about, as_json, rendered},
     reported::RegisteredComponent,
+    sending::Keep,
 };
 use crate::output::monitoring::{
     Components, FindingAnswer, Findings, HostAnswer, ProcessAnswer, Processes, Rules, Whom,
@@ -94,6 +95,7 @@ pub(super) struct FindingId {
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/api/monitoring/processes", "Processes, the largest first", processes)
+            .keeps(Keep::WithView)
             .asks::<Which>()
             .may_miss()
             .gives::<Processes<'static>>("The processes."),
@@ -102,24 +104,30 @@ pub(super) fn routes() -> Vec<Route> {
             "A process and what was found of it",
             process,
         )
+        .keeps(Keep::WithView)
         .at::<Pid>()
         .may_miss()
         .gives::<ProcessAnswer<'static>>("The process."),
         Route::get("/api/monitoring/components", "Groups of processes", components)
+            .keeps(Keep::WithView)
             .asks::<Of>()
             .may_miss()
             .gives::<Components<'static, RegisteredComponent>>("The groups."),
         Route::get("/api/monitoring/findings", "Findings, the worst first", findings)
+            .keeps(Keep::WithView)
             .asks::<InState>()
             .may_miss()
             .gives::<Findings<'static>>("The findings."),
         Route::get("/api/monitoring/findings/{id}", "A finding", finding)
+            .keeps(Keep::WithView)
             .at::<FindingId>()
             .may_miss()
             .gives::<FindingAnswer<'static>>("The finding."),
         Route::get("/api/monitoring/rules", "The rules that are on", rules)
+            .keeps(Keep::WithView)
             .gives::<Rules<'static>>("The rules."),
         Route::get("/api/monitoring/host", "The host and where its memory is", host)
+            .keeps(Keep::WithView)
             .gives::<HostAnswer<'static>>("The host."),
     ]
 }

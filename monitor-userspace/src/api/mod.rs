@@ -16,6 +16,7 @@ mod options;
 mod reported;
 mod route;
 mod seen;
+mod sending;
 mod silences;
 mod token;
 mod web;
@@ -38,6 +39,7 @@ use reported::Reported;
 pub use reported::{RegisteredComponent, Resource};
 pub use route::Route;
 pub use seen::Seen;
+use sending::{Changes, Sending};
 pub use silences::{Silence, Silences};
 pub use token::Token;
 pub(crate) use token::give_to_group;
@@ -69,6 +71,9 @@ struct Parts {
     events: Events,
     streams: Arc<Semaphore>,
     reported: Reported,
+    changes: Changes,
+    /// Of the unix socket, and of all other doors.
+    sending: [Sending; 2],
 }
 
 /// Other parts of the service that are asked, where they are on.
@@ -117,6 +122,8 @@ impl Api {
             events,
             streams: Arc::new(Semaphore::new(options.max_streams)),
             reported: Reported::default(),
+            changes: Changes::default(),
+            sending: <[Sending; 2]>::default(),
             options,
             token,
         }))
@@ -128,10 +135,11 @@ impl Api {
         let guard =
             access::Guard { door, token: self.0.token.clone(), limit: options.request_timeout.0 };
         let max_body = usize::try_from(options.max_body.0).unwrap_or(usize::MAX);
-        route::router(routes())
+        route::router(routes(), self, door)
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
             .layer(DefaultBodyLimit::max(max_body))
+            .layer(middleware::from_fn_with_state(self.clone(), sending::count_changes))
             .layer(middleware::from_fn_with_state(guard, access::guard))
             // The page asks for the token itself.
             .merge(web::router())
@@ -208,6 +216,17 @@ impl Api {
     /// Places for listeners to events.
     fn streams(&self) -> &Arc<Semaphore> {
         &self.0.streams
+    }
+
+    /// How often callers changed something.
+    fn changes(&self) -> &Changes {
+        &self.0.changes
+    }
+
+    /// What answers behind a door have in common: who comes over TCP takes no room from this host's commands.
+    fn sending(&self, door: Door) -> &Sending {
+        let [local, others] = &self.0.sending;
+        if door == Door::Unix { local } else { others }
     }
 
     /// What applications report.

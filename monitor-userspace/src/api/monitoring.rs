@@ -12,6 +12,7 @@ use super::{
     Api, Problem, Route,
     asked::{Asked, Of, Wanted},
     route::JSON,
+    sending::Keep,
 };
 use crate::output::{
     View,
@@ -65,22 +66,27 @@ pub(super) fn routes() -> Vec<Route> {
     let not_yet = |path, summary| Route::post(path, summary, cleanup).gives::<NotYet>(not_there);
     vec![
         Route::get("/api/monitoring/health", "How it is, in a word and why", health)
+            .keeps(Keep::WithView)
             .asks::<Of>()
             .may_miss()
             .gives::<Health>("How it is."),
         Route::get("/api/monitoring/metrics", "Averages and peaks over a period", metrics)
+            .keeps(Keep::WithView)
             .asks::<Over>()
             .may_miss()
             .gives::<Metrics>("The figures."),
         Route::get("/api/monitoring/report", "The time watched on one page", report)
+            .keeps(Keep::WithView)
             .asks::<Of>()
             .may_miss()
             .gives::<MonitoringReport<'static>>("The page."),
         Route::get("/api/monitoring/leaks", "Growth that was found", leaks)
+            .keeps(Keep::WithView)
             .asks::<Of>()
             .may_miss()
             .gives::<MonitoringLeaks<'static>>("The growth."),
         Route::post("/api/monitoring/leak-check", "Check for leaks and passed limits", leak_check)
+            .keeps(Keep::Never)
             .asks::<Of>()
             .may_miss()
             .gives::<LeakCheck<'static>>("What was found."),
@@ -94,12 +100,26 @@ pub(super) fn routes() -> Vec<Route> {
 pub(super) async fn rendered(
     make: impl FnOnce() -> Result<Vec<u8>, Problem> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let made = tokio::task::spawn_blocking(make).await;
+    rendered_as(JSON, make).await
+}
+
+/// The same of any kind.
+pub(super) async fn rendered_as(
+    kind: &'static str,
+    make: impl FnOnce() -> Result<Vec<u8>, Problem> + Send + 'static,
+) -> Result<Response, Problem> {
+    let made = tokio::task::spawn_blocking(|| {
+        let mut body = make()?;
+        // It may wait to be read for a while.
+        body.shrink_to_fit();
+        Ok::<_, Problem>(body)
+    })
+    .await;
     let body = made.map_err(|_died| {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         Problem::of(status, "internal", "Internal error", "the answer could not be made")
     })??;
-    Ok(([(header::CONTENT_TYPE, JSON)], body).into_response())
+    Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
 }
 
 /// An answer about a part of what was seen.

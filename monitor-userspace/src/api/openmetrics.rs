@@ -3,7 +3,7 @@
 use axum::{
     extract::State,
     http::{HeaderMap, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,7 +11,9 @@ use serde::Deserialize;
 use super::{
     Api, Configuration, Problem,
     asked::Asked,
+    monitoring::rendered_as,
     route::{Route, TEXT},
+    sending::Keep,
 };
 use crate::{
     history::HistoryState,
@@ -33,6 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
     let summary = "Metrics for Prometheus and its like, as OpenMetrics where that is liked better";
     vec![
         Route::get("/metrics", summary, metrics)
+            .keeps(Keep::Never)
             .asks::<Wanted>()
             .gives_as::<str>(200, TEXT, "The page, in the older form.")
             .gives_as::<str>(200, Format::OpenMetrics.content_type(), "The page."),
@@ -51,8 +54,12 @@ async fn metrics(
     let view = api.seen().now().await?;
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let format = format_for(accept);
-    let page = metrics::metrics(&view, &service(&api), env!("CARGO_PKG_VERSION"), top, format);
-    Ok(([(header::CONTENT_TYPE, format.content_type())], page).into_response())
+    let service = service(&api);
+    rendered_as(format.content_type(), move || {
+        let version = env!("CARGO_PKG_VERSION");
+        Ok(metrics::metrics(&view, &service, version, top, format).into_bytes())
+    })
+    .await
 }
 
 /// How the parts of the service are.

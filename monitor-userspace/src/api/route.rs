@@ -2,12 +2,16 @@
 //! the other has not.
 
 use axum::{
-    Router,
+    Router, middleware,
     routing::{MethodRouter, delete, get, post},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use super::Api;
+use super::{
+    Api,
+    access::Door,
+    sending::{self, Keep, Sent},
+};
 
 /// Gives the schema of a type.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -27,6 +31,7 @@ pub struct Route {
     pub(super) takes: Option<SchemaOf>,
     pub(super) answers: Vec<Answer>,
     pub(super) may_miss: bool,
+    keep: Keep,
     handler: MethodRouter<Api>,
 }
 
@@ -63,6 +68,7 @@ impl Route {
             takes: None,
             answers: Vec::new(),
             may_miss: false,
+            keep: Keep::Small,
             handler,
         }
     }
@@ -118,6 +124,12 @@ impl Route {
         self
     }
 
+    /// Its answers may be large.
+    pub(super) fn keeps(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
     /// Answers this, as JSON.
     pub(super) fn gives<T: JsonSchema + ?Sized>(self, about: &'static str) -> Self {
         self.gives_as::<T>(200, JSON, about)
@@ -135,7 +147,13 @@ impl Route {
     }
 }
 
-/// The router of these.
-pub(super) fn router(routes: Vec<Route>) -> Router<Api> {
-    routes.into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler))
+/// The router of these, behind one door.
+pub(super) fn router(routes: Vec<Route>, api: &Api, door: Door) -> Router<Api> {
+    routes.into_iter().fold(Router::new(), |router, Route { path, keep, mut handler, .. }| {
+        if keep != Keep::Small {
+            let sent = Sent { api: api.clone(), sending: api.sending(door).clone(), keep };
+            handler = handler.route_layer(middleware::from_fn_with_state(sent, sending::send));
+        }
+        router.route(path, handler)
+    })
 }

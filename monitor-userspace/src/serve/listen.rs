@@ -8,12 +8,16 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use socket2::SockRef;
 
 use super::Where;
 use crate::api::{self, Door, Token};
 
 /// Who may use the unix socket: its owner and its group.
 const SOCKET_MODE: u32 = 0o660;
+/// Connections that the kernel keeps for us while all places are taken: one more tries again after a second,
+/// then after two, and so on. The kernel's own limit (net.core.somaxconn) may be lower.
+const WAITING: i32 = 4096;
 
 /// Bound sockets.
 #[derive(Debug)]
@@ -50,6 +54,7 @@ impl Doors {
         let bind = |address: &SocketAddr| {
             let listener = std::net::TcpListener::bind(address)
                 .with_context(|| format!("listen on http://{address}"))?;
+            SockRef::from(&listener).listen(WAITING)?;
             listener.set_nonblocking(true)?;
             Ok(listener)
         };

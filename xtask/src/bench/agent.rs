@@ -118,7 +118,7 @@ impl Agent {
         if !status.success() {
             bail!("the agent ended with {status} after SIGINT: {}", self.log());
         }
-        self.wait_until_detached(deadline)?;
+        wait_until_detached(&self.program, deadline)?;
         let stats = self.lines("stats", "")?;
         let number = |name: &str| stats.last().and_then(|last| last.get(name)?.as_u64());
         Ok(Counted {
@@ -130,49 +130,14 @@ impl Agent {
         })
     }
 
-    /// The agent leaves it to a child to wait until the kernel has let go of its probes. Until then
-    /// system calls still run them.
-    fn wait_until_detached(&self, deadline: Instant) -> Result<()> {
-        let is_left = || -> Result<bool> {
-            for entry in fs::read_dir("/proc").context("failed to read /proc")? {
-                let path = entry.context("failed to read /proc")?.path();
-                // In this order: it has its name before it no longer has a program.
-                let program = fs::read_link(path.join("exe")).ok();
-                let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
-                if program.as_ref() == Some(&self.program) || name.trim_end() == DETACHING {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        };
-        while is_left()? {
-            if Instant::now() > deadline {
-                bail!("the kernel has not let go of the agent's probes after {STOP_LIMIT:?}");
-            }
-            std::thread::sleep(POLL);
-        }
-        Ok(())
-    }
-
     /// CPU it has used so far, of all its threads.
     pub(super) fn cpu_seconds(&self) -> Result<f64> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let text = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
-        // The name, in parentheses, may have spaces; user and system time are fields 14 and 15.
-        let after = text.rsplit_once(')').map_or("", |(_, after)| after);
-        let ticks: u64 =
-            after.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
-        // USER_HZ, which is 100 wherever Linux runs.
-        Ok(ticks as f64 / 100.0)
+        cpu_seconds_of(self.child.id())
     }
 
     /// Its resident anonymous memory.
     pub(super) fn anon_bytes(&self) -> Result<f64> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let text = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
-        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        Ok(kib.with_context(|| format!("no RssAnon in {path}"))? * 1024.0)
+        anon_bytes_of(self.child.id())
     }
 
     fn try_wait(&mut self) -> Result<Option<std::process::ExitStatus>> {
@@ -214,4 +179,49 @@ impl Drop for Agent {
         // A failure leaves a file in the build directory.
         let _ = fs::remove_file(&self.output);
     }
+}
+
+/// The agent leaves it to a child to wait until the kernel has let go of its probes. Until then
+/// system calls still run them.
+pub(super) fn wait_until_detached(agent: &Path, deadline: Instant) -> Result<()> {
+    let is_left = || -> Result<bool> {
+        for entry in fs::read_dir("/proc").context("failed to read /proc")? {
+            let path = entry.context("failed to read /proc")?.path();
+            // In this order: it has its name before it no longer has a program.
+            let program = fs::read_link(path.join("exe")).ok();
+            let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
+            if program.as_deref() == Some(agent) || name.trim_end() == DETACHING {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    while is_left()? {
+        if Instant::now() > deadline {
+            bail!("the kernel has not let go of the agent's probes after {STOP_LIMIT:?}");
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+/// CPU that a process has used so far, of all its threads.
+pub(super) fn cpu_seconds_of(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
+    // The name, in parentheses, may have spaces; user and system time are fields 14 and 15.
+    let after = text.rsplit_once(')').map_or("", |(_, after)| after);
+    let ticks: u64 =
+        after.split_whitespace().skip(11).take(2).filter_map(|f| f.parse::<u64>().ok()).sum();
+    // USER_HZ, which is 100 wherever Linux runs.
+    Ok(ticks as f64 / 100.0)
+}
+
+/// The resident anonymous memory of a process.
+pub(super) fn anon_bytes_of(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    Ok(kib.with_context(|| format!("no RssAnon in {path}"))? * 1024.0)
 }

@@ -24,6 +24,7 @@ mod pairs;
 mod report;
 mod scale;
 mod seed;
+mod serve;
 mod servers;
 mod stats;
 mod syscalls;
@@ -43,7 +44,7 @@ pub(crate) struct Options {
     /// Rounds of syscalls and seed (default: 5); pairs of compile and servers (default: 15)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     runs: Option<u32>,
-    /// How long each load is watched (default: drain 60, engine 10, judge 300, scale 15,
+    /// How long each load is watched (default: drain 60, engine 10, judge 300, scale 15, serve 60,
     /// servers 3)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: Option<u32>,
@@ -72,6 +73,8 @@ enum What {
     Scale,
     /// How much longer a build takes (3 minutes)
     Compile,
+    /// What the service answers beside many processes and events (6 minutes)
+    Serve,
     /// How much slower redis, nginx and PostgreSQL are (8 minutes)
     Servers,
     /// How long the descriptor tables of what runs already take to read (1 minute)
@@ -87,6 +90,7 @@ impl What {
             Self::Judge => "judge",
             Self::Scale => "scale",
             Self::Compile => "compile",
+            Self::Serve => "serve",
             Self::Servers => "servers",
             Self::Seed => "seed",
         }
@@ -125,6 +129,7 @@ fn measure(options: &Options, program: &Path, dir: &Path) -> Result<Vec<Table>> 
         What::Judge => judge::run(seconds(300))?,
         What::Scale => scale::run(program, dir, f64::from(seconds(15)))?,
         What::Compile => vec![compile::run(program, dir, runs(PAIRS))?],
+        What::Serve => serve::run(program, f64::from(seconds(60)))?,
         What::Servers => vec![servers::run(program, dir, runs(PAIRS), seconds(3))?],
         What::Seed => vec![seed::run(program, runs(ROUNDS))?],
     })

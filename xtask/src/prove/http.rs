@@ -14,7 +14,7 @@ pub(super) fn free_port() -> Result<u16> {
 }
 
 /// What is at HOST:PORT/PATH.
-pub(super) fn get(host: &str, path: &str) -> Result<String> {
+pub(crate) fn get(host: &str, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(host).with_context(|| format!("connect to {host}"))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     // HTTP/1.0: the answer comes whole and ends with the connection.

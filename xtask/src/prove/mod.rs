@@ -4,7 +4,7 @@
 mod alerts;
 mod api;
 mod client;
-mod http;
+pub(crate) mod http;
 mod kills;
 mod metrics;
 mod served;

@@ -20,7 +20,7 @@ use crate::{setup, sh};
 mod nginx;
 mod postgres;
 mod redis;
-mod server;
+pub(super) mod server;
 
 const LOADS: [&str; 4] = [
     "redis, SET and GET, no pipelining",

@@ -56,10 +56,10 @@ impl Cpus {
 }
 
 /// A directory that everybody may enter.
-pub(super) struct Dir(PathBuf);
+pub(in crate::bench) struct Dir(PathBuf);
 
 impl Dir {
-    pub(super) fn make(name: &str) -> Result<Self> {
+    pub(in crate::bench) fn make(name: &str) -> Result<Self> {
         let name = format!("memwatch-bench-{name}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let failed = || format!("failed to make {}", path.display());
@@ -69,7 +69,7 @@ impl Dir {
         Ok(dir)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::bench) fn path(&self) -> &Path {
         &self.0
     }
 }
