@@ -36,7 +36,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 10)]
     kills: u32,
     /// Programs that only wait, each a row of every look
-    #[arg(long, default_value_t = 800)]
+    #[arg(long, default_value_t = 1500)]
     waiting: u32,
     /// An agent that is built already
     #[arg(long, value_name = "FILE")]

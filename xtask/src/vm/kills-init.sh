@@ -16,13 +16,12 @@ until [ -b /dev/vda ] && [ -b /dev/vdb ]; do sleep 0.1; done
 mount -t ext4 /dev/vda /state && mount -t ext4 /dev/vdb /told || poweroff -f
 chown nobody /told
 chmod 666 /dev/console
-# shellcheck disable=SC2154 # What the kernel does not know of its command line is in our environment.
+# What the kernel does not know of its command line is in our environment.
 echo "$boot" >/tmp/boot
 echo "vm: Linux $(uname -r), boot $boot, up after $(cut -d' ' -f1 /proc/uptime) s"
 
 mkfifo /tmp/never
 exec 3<>/tmp/never
-# shellcheck disable=SC2154
 for _ in $(seq "$waiting"); do
     (read -r _ <&3) &
 done
@@ -31,11 +30,8 @@ memwatch-ebpf serve --no-ebpf --interval 1s --history-interval 1s --state /state
 
 if [ "$boot" != last ]; then
     while :; do
-        worker idle /dev/null & first=$!
+        (worker idle /dev/null & sleep 3; kill $!) &
         sleep 1
-        worker idle /dev/null & second=$!
-        sleep 2.3
-        kill "$first" && sleep 1.1 && kill "$second"
     done &
 fi
 now_ms() {

@@ -87,9 +87,9 @@ impl Killed {
     /// Starts it; it ends when what is returned is dropped, as one whose plug is pulled.
     pub(crate) fn boot(&self, boot: &str, waiting: u32) -> Result<(Machine, Receiver<String>)> {
         let drive = |disk: &Path| {
-            // What the machine flushes is given to the host and synced there, and what it does not flush may be
-            // given to the host at any time, as to a disk with a cache. What only its own kernel has is lost
-            // with it; what the host's has is not, so nothing stricter would change what is found.
+            // The machine sees a disk with a cache that it can flush, and a flush is a sync of the image. Writes
+            // that are not flushed reach the image too, in the host's page cache, which a kill of QEMU leaves:
+            // what is lost is what the machine's own kernel still had, not the cache of the disk.
             format!("file={},format=raw,if=virtio,cache=writeback", disk.display())
         };
         let more = format!("boot={boot} waiting={waiting}");
