@@ -74,6 +74,8 @@ const VM_PACKAGES: &[&str] = &[
     "bpftool",
     "systemd",
     "passwd",
+    "e2fsprogs",
+    "sqlite3",
 ];
 
 /// What asks an API whatever its description allows (PyPI), and what installs it.

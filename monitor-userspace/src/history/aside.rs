@@ -20,8 +20,15 @@ pub(super) fn make(path: &Path) -> Result<(), StoreError> {
         fs::create_dir_all(dir).map_err(|error| failed(dir, error))?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error)),
-        _ => Ok(()),
+        Ok(_) => {
+            // That the file is there must outlive a power cut. SQLite sees to it for files that it makes; like
+            // it we go on where a file system cannot.
+            let dir = path.parent().and_then(|dir| fs::File::open(dir).ok());
+            let _ = dir.map(|dir| dir.sync_all());
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(path, error)),
     }
 }
 

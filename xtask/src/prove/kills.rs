@@ -12,9 +12,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 
+use super::left::{self, Left};
 use crate::{setup, sh};
 
 /// How often the agent keeps the state of everything: as often as its engine says it.
@@ -34,22 +35,6 @@ pub(crate) struct Options {
     /// An agent that is built already
     #[arg(long, value_name = "FILE")]
     agent: Option<PathBuf>,
-}
-
-/// What one run left behind.
-struct Left {
-    rows: i64,
-    looks: i64,
-    seconds: f64,
-    behind_ms: i64,
-}
-
-impl Left {
-    /// Rows a second, from the first look to the last.
-    fn speed(&self) -> f64 {
-        let first = self.rows as f64 / self.looks.max(1) as f64;
-        (self.rows as f64 - first) / self.seconds
-    }
 }
 
 pub(crate) fn prove(options: &Options) -> Result<()> {
@@ -104,8 +89,7 @@ fn wait() -> Result<Guard> {
 fn once(agent: &Path, dir: &Path, kill: u32) -> Result<Left> {
     let socket = dir.join("agent.sock");
     let log = fs::File::create(dir.join("log")).context("create the log")?;
-    let runs_before =
-        if dir.join("history.db").exists() { number(dir, "SELECT max(id) FROM run")? } else { 0 };
+    let runs_before = left::last_run(dir)?;
     let mut command = Command::new(agent);
     command
         .args(["serve", "--no-ebpf", "--listen", "127.0.0.1:0", "--history-interval"])
@@ -132,7 +116,11 @@ fn once(agent: &Path, dir: &Path, kill: u32) -> Result<Left> {
         SystemTime::now().duration_since(UNIX_EPOCH).context("the time")?.as_millis() as i64;
     agent.0.kill().context("kill the agent")?;
     agent.0.wait().context("wait for the agent")?;
-    left(dir, runs_before, &written, killed_ms)
+    let left = left::look_at(dir, runs_before, &written, killed_ms)?;
+    let speed = left.speed();
+    ensure!(speed >= LEAST_ROWS, "only {speed:.0} rows a second were written");
+    ensure!(left.behind_ms <= 2 * STEP_MS, "the last look is {} ms old", left.behind_ms);
+    Ok(left)
 }
 
 /// When the agent says it has written last, as the API tells it; empty while it has not.
@@ -145,65 +133,6 @@ fn said(socket: &Path) -> Result<String> {
     stream.read_to_string(&mut answer).context("hear the agent")?;
     let at = answer.split("\"lastWrite\":\"").nth(1);
     Ok(at.and_then(|at| at.get(..23)).unwrap_or_default().to_owned())
-}
-
-/// Looks at the file that a killed agent left.
-fn left(dir: &Path, runs_before: i64, written: &str, killed_ms: i64) -> Result<Left> {
-    let check = ask(dir, "PRAGMA integrity_check")?;
-    ensure!(check == "ok", "integrity_check says {check}");
-    let strangers = fs::read_dir(dir).context("list the files")?.flatten();
-    for file in strangers {
-        let name = file.file_name();
-        ensure!(
-            !name.to_string_lossy().contains("damaged"),
-            "{}: a file was set aside",
-            name.display()
-        );
-    }
-    let run = number(dir, "SELECT max(id) FROM run")?;
-    ensure!(run == runs_before + 1, "run {run} after {runs_before}: the history was not continued");
-    let of = format!("FROM look WHERE run = {run}");
-    let is_there = number(
-        dir,
-        &format!(
-            "SELECT count(*) {of} AND strftime('%Y-%m-%dT%H:%M:', ts_ms / 1000, 'unixepoch') || \
-                  printf('%06.3f', ts_ms / 1000 % 60 + ts_ms % 1000 / 1000.0) = '{written}'"
-        ),
-    )?;
-    ensure!(is_there == 1, "the look at {written} was said to be written and is not there");
-    let torn = "SELECT count(*) FROM look LEFT JOIN (SELECT look, count(*) AS samples FROM recent GROUP BY look) AS \
-                kept ON kept.look = look.id WHERE ts_ms / 3600000 = (SELECT max(ts_ms) / 3600000 FROM look) \
-                AND coalesce(samples, 0) <> processes + components";
-    let torn = number(dir, torn)?;
-    ensure!(torn == 0, "{torn} looks are not whole");
-    let figures = ask(
-        dir,
-        &format!(
-            "SELECT count(*), sum(processes + components), min(ts_ms), max(ts_ms), max(id) - min(id) + 1 {of}"
-        ),
-    )?;
-    let figures: Vec<i64> = figures.split('|').map(str::parse).collect::<Result<_, _>>()?;
-    let [looks, rows, first, last, span] = figures[..] else { bail!("sqlite3 said {figures:?}") };
-    ensure!(span == looks, "{} looks in between are missing", span - looks);
-    let left = Left {
-        rows,
-        looks,
-        seconds: (last - first).max(1) as f64 / 1e3,
-        behind_ms: killed_ms - last,
-    };
-    let speed = left.speed();
-    ensure!(speed >= LEAST_ROWS, "only {speed:.0} rows a second were written");
-    ensure!(left.behind_ms <= 2 * STEP_MS, "the last look is {} ms old", left.behind_ms);
-    Ok(left)
-}
-
-fn number(dir: &Path, sql: &str) -> Result<i64> {
-    let answer = ask(dir, sql)?;
-    answer.parse().with_context(|| format!("sqlite3 said {answer:?} to {sql}"))
-}
-
-fn ask(dir: &Path, sql: &str) -> Result<String> {
-    Ok(sh::output(Command::new("sqlite3").arg(dir.join("history.db")).arg(sql))?.trim().to_owned())
 }
 
 fn read(path: &Path) -> String {

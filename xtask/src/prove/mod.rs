@@ -6,6 +6,8 @@ mod api;
 mod client;
 pub(crate) mod http;
 mod kills;
+mod left;
+mod machines;
 mod metrics;
 mod served;
 mod web;
@@ -31,6 +33,8 @@ enum What {
     Client(client::Options),
     /// An agent is killed again and again while it writes its history at full speed
     Kills(kills::Options),
+    /// A whole machine (QEMU) is killed again and again, with the history and the alerts on its disk
+    MachineKills(machines::Options),
     /// Debian's Prometheus scrapes a real agent while a program leaks; every query of the Grafana dashboard
     Metrics(metrics::Options),
     /// Look at the page with a browser: hostile names, accessibility, 5,000 rows, a phone's width
@@ -41,6 +45,7 @@ pub(crate) fn prove(options: &Options) -> Result<()> {
     match &options.what {
         What::Api(options) => api::prove(options),
         What::Web(options) => web::prove(options),
+        What::MachineKills(options) => machines::prove(options),
         _ if !sh::is_root() => {
             bail!("only root may load programs into the kernel; use `sudo -E cargo xtask prove`")
         }

@@ -62,8 +62,8 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A running machine; switched off when dropped.
-struct Machine(Child);
+/// A running machine; killed when dropped, whatever it is at.
+pub(crate) struct Machine(Child);
 
 impl Drop for Machine {
     fn drop(&mut self) {
@@ -75,18 +75,7 @@ impl Drop for Machine {
 
 /// Boots, prints what the machine says as it says it, and returns when it powers off.
 pub(super) fn run(image: &Path, initramfs: &Path, limit: Duration) -> Result<Outcome> {
-    let mut qemu = Command::new("qemu-system-x86_64");
-    qemu.args(["-accel", "tcg", "-m", "3G", "-smp", "2", "-no-reboot"])
-        .args(["-display", "none", "-vga", "none", "-monitor", "none", "-serial", "stdio"])
-        .args(["-nic", "none", "-append", COMMAND_LINE, "-kernel"])
-        .arg(image)
-        .arg("-initrd")
-        .arg(initramfs)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    let child = qemu.spawn().with_context(|| format!("failed to run {}", sh::quoted(&qemu)))?;
-    let mut machine = Machine(child);
-    let console = lines_of(&mut machine)?;
+    let (_machine, console) = start(image, initramfs, "", |_| ())?;
     let started = Instant::now();
     let mut outcome = Outcome::default();
     loop {
@@ -104,6 +93,29 @@ pub(super) fn run(image: &Path, initramfs: &Path, limit: Duration) -> Result<Out
     }
     outcome.took = started.elapsed();
     Ok(outcome)
+}
+
+/// Starts a machine, whose kernel is told more; what its console says comes line by line.
+pub(super) fn start(
+    image: &Path,
+    initramfs: &Path,
+    more: &str,
+    with: impl FnOnce(&mut Command),
+) -> Result<(Machine, Receiver<String>)> {
+    let mut qemu = Command::new("qemu-system-x86_64");
+    qemu.args(["-accel", "tcg", "-m", "3G", "-smp", "2", "-no-reboot"])
+        .args(["-display", "none", "-vga", "none", "-monitor", "none", "-serial", "stdio"])
+        .args(["-nic", "none", "-append", &format!("{COMMAND_LINE} {more}"), "-kernel"])
+        .arg(image)
+        .arg("-initrd")
+        .arg(initramfs)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    with(&mut qemu);
+    let child = qemu.spawn().with_context(|| format!("failed to run {}", sh::quoted(&qemu)))?;
+    let mut machine = Machine(child);
+    let console = lines_of(&mut machine)?;
+    Ok((machine, console))
 }
 
 /// The console, line by line; its end is the machine's.

@@ -94,6 +94,19 @@ fn image(tree: &Path) -> Result<PathBuf> {
         .with_context(|| format!("there is no kernel in {}", boot.display()))
 }
 
+/// These modules of the package that an image is of.
+pub(super) fn modules(image: &Path, names: &[&str]) -> Result<Vec<PathBuf>> {
+    let tree = image.ancestors().nth(2).context("a kernel that is in no package")?;
+    let mut find = Command::new("find");
+    let found = sh::output(find.arg(tree.join("lib/modules")).args(["-name", "*.ko"]))?;
+    let of = |name: &&str| {
+        let file = format!("/{name}.ko");
+        let path = found.lines().find(|path| path.ends_with(&file));
+        path.map(PathBuf::from).with_context(|| format!("{} has no {name}", tree.display()))
+    };
+    names.iter().map(of).collect()
+}
+
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let read = fs::read_dir(dir).with_context(|| format!("failed to read {}", dir.display()))?;
     Ok(read.flatten().map(|entry| entry.path()).collect())

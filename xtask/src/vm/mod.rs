@@ -16,8 +16,11 @@ use crate::{setup, sh};
 mod archive;
 mod boot;
 mod kernel;
+mod kills;
 mod rootfs;
 mod systemd;
+
+pub(crate) use kills::{Killed, copy_off};
 
 /// A test executable and what picks its tests: parts of names, or `--skip` and one; none pick all.
 type Tests<'a> = (&'a str, Vec<&'a str>);

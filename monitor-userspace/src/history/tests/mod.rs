@@ -68,6 +68,16 @@ fn interval(ms: i64, snapshots: Vec<Snapshot>) -> Interval {
     }
 }
 
+#[test]
+fn what_is_committed_outlives_a_power_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&options(dir.path()), at(T0)).unwrap();
+    let synchronous: i64 =
+        store.db.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+    // FULL: the log is synced with each commit, not only at a checkpoint.
+    assert_eq!(synchronous, 2);
+}
+
 fn finding(id: &str, ms: i64) -> Finding {
     let line = serde_json::json!({
         "ts": at(ms), "id": id, "rule": "heap_growth", "state": "open", "severity": "medium",
