@@ -67,6 +67,7 @@ fn serve(agent: &Path, dir: &Path) -> Result<(Served, String)> {
     let mut command = Command::new(agent);
     command.args(["serve", "--all", "--no-ebpf", "--listen", "127.0.0.1:0", "--socket"]);
     command.arg(dir.join("socket")).arg("--token-file").arg(dir.join("token"));
+    command.arg("--state").arg(dir.join("state"));
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = child.with_context(|| format!("failed to run {}", sh::quoted(&command)))?;
     let stdout = child.stdout.take();

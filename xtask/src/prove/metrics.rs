@@ -101,6 +101,8 @@ fn start_agent(agent: &Path, dir: &Path) -> Result<(Running, String)> {
     let child = Command::new(agent)
         .args(["serve", "--listen", "127.0.0.1:0", "--socket"])
         .arg(dir.join("agent.sock"))
+        .arg("--state")
+        .arg(dir.join("state"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
