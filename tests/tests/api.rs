@@ -35,6 +35,8 @@ impl Served {
         command
             .args(["--interval", "1s", "serve", "--no-ebpf", "--listen", "127.0.0.1:0", "--socket"])
             .arg(dir.path().join("socket"))
+            .arg("--state")
+            .arg(dir.path().join("state"))
             .arg("--token-file")
             .arg(dir.path().join("token"))
             .args(more);

@@ -44,6 +44,8 @@ impl Service {
             .arg(&rules)
             .args(["serve", "--pid", &pid.to_string(), "--listen", "127.0.0.1:0", "--socket"])
             .arg(&socket)
+            .arg("--state")
+            .arg(dir.join("state"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

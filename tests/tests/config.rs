@@ -51,7 +51,8 @@ fn a_running_service_takes_changes_and_refuses_what_is_wrong() {
     let asleep = Killed(Command::new("sleep").arg("600").spawn().unwrap());
     let pid = asleep.0.id().to_string();
     let service = Command::new(binary())
-        .args(["serve", "--config", place, "--pid", &pid])
+        .args(["serve", "--config", place, "--pid", &pid, "--state"])
+        .arg(at("state"))
         .stdin(Stdio::null())
         .stdout(File::create(at("out")).unwrap())
         .stderr(File::create(at("err")).unwrap())

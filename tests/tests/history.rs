@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// The line of a finding as a run left it.
+const LEAK: &str = r#"{"ts":"2026-01-17T10:00:00Z","id":"aa","rule":"heap_growth","state":"open","severity":"high","verdict":"leak","pid":7,"start_time":null,"comm":"api","component":null,"resource":"heap","rate_per_min":5e6,"rate_unit":"bytes","rate_interval":null,"confidence":0.98,"e_value_log10":null,"rival":null,"since":"2026-01-17T10:00:00Z","forecast":null,"evidence":[],"explanations":[],"limits":[],"runs":null,"stacks":[],"recommendation":""}"#;
+
 /// A service of two processes that reads /proc alone; killed with -9 when dropped.
 struct Service {
     child: Child,
@@ -64,6 +67,17 @@ impl Service {
     }
 }
 
+impl Service {
+    /// A second agent with the same folder of state names this one and goes.
+    fn is_alone(&self, dir: &Path) {
+        let state = dir.to_str().unwrap();
+        let second =
+            agent::run(["serve", "--no-ebpf", "--listen", "127.0.0.1:0", "--state", state]);
+        let first = format!("another agent (pid {})", self.child.id());
+        assert!(second.status == Some(1) && second.stderr.contains(&first), "{}", second.stderr);
+    }
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         self.child.kill().unwrap();
@@ -72,7 +86,10 @@ impl Drop for Service {
 }
 
 fn sqlite(dir: &Path, sql: &str) -> String {
-    let output = Command::new("sqlite3").arg(dir.join("history.db")).arg(sql).output().unwrap();
+    // The agent may be writing.
+    let mut command = Command::new("sqlite3");
+    command.args(["-cmd", ".timeout 5000"]).arg(dir.join("history.db")).arg(sql);
+    let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
@@ -93,6 +110,7 @@ fn a_history_outlives_a_kill_is_asked_and_emptied() {
     let looks = host["rows"].as_array().unwrap().len();
     let (_, status) = service.get("/api/monitoring/agent");
     assert_eq!(status["history"]["problem"], Value::Null);
+    service.is_alone(dir);
     for (path, expected) in [
         ("/api/monitoring/history?pid=4294967295", 404),
         ("/api/monitoring/history?pid=1&component=x", 400),
@@ -119,6 +137,20 @@ fn a_history_outlives_a_kill_is_asked_and_emptied() {
 
     let socket = dir.join("agent.sock");
     let socket = socket.to_str().unwrap();
+    // A leak that was open when the first one was killed.
+    let leak = format!(
+        "INSERT INTO finding (id, rule, state, severity, verdict, resource, since_ms, opened_ms, updated_ms, \
+         run, line) SELECT 'aa', 'heap_growth', 'resolved', 'high', 'leak', 'heap', 0, 0, last_ms, 1, '{LEAK}' \
+         FROM run WHERE id = 1"
+    );
+    sqlite(dir, &leak);
+    for (severity, expected) in [("critical", 0), ("high", 3)] {
+        let socket = ["--socket", socket];
+        let since = ["leaks", "--since", "1h", "--fail-on", severity];
+        let leaks = agent::run([&since[..], &socket[..]].concat());
+        assert_eq!(leaks.status, Some(expected), "{severity}: {} {}", leaks.stdout, leaks.stderr);
+        assert!(leaks.stdout.contains("its agent ended"), "{}", leaks.stdout);
+    }
     let refused = agent::run(["reset", "--socket", socket]);
     assert_eq!(refused.status, Some(2), "nobody can be asked: {}", refused.stderr);
     let emptied = agent::run(["reset", "--yes", "--socket", socket]).expect_success();

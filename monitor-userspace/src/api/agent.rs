@@ -48,8 +48,11 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/healthz", "Whether the agent lives", alive)
             .gives_as::<str>(200, TEXT, "It does."),
-        Route::get("/readyz", "Whether it has seen processes", ready)
-            .gives_as::<str>(200, TEXT, "It has."),
+        Route::get("/readyz", "Whether it has seen processes", ready).gives_as::<str>(
+            200,
+            TEXT,
+            "It has; with what is to be mended of its history.",
+        ),
         Route::get("/api/monitoring/agent", "How the agent is", status)
             .gives::<Status>("How it is."),
     ]
@@ -59,13 +62,14 @@ async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Ready once processes were seen.
-async fn ready(State(api): State<Api>) -> Result<&'static str, Problem> {
+/// Ready once processes were seen. Without a history that can be written it is ready all the same.
+async fn ready(State(api): State<Api>) -> Result<String, Problem> {
     let view = api.seen().now().await?;
     if view.samples == 0 {
         return Err(Problem::unavailable("no process was read yet"));
     }
-    Ok("ok\n")
+    let to_mend = api.history().ok().and_then(|history| history.health().now().to_mend());
+    Ok(to_mend.map_or("ok\n".to_owned(), |to_mend| format!("ok, but {to_mend}\n")))
 }
 
 async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {

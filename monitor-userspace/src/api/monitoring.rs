@@ -16,7 +16,9 @@ use super::{
 };
 use crate::output::{
     View,
-    monitoring::{Health, LeakCheck, Metrics, MonitoringLeaks, MonitoringReport, Scope, Whom},
+    monitoring::{
+        Health, LeakCheck, Metrics, MonitoringLeaks, MonitoringReport, Scope, ScopeKind, Whom,
+    },
 };
 
 /// The last hour.
@@ -146,6 +148,11 @@ async fn health(State(api): State<Api>, Asked(of): Asked<Of>) -> Result<Response
     let registered = api.reported().registered();
     about(&api.clone(), wanted, move |part, whole, scope| {
         let mut health = Health::of(part, whole, scope.clone());
+        if scope.kind == ScopeKind::Host
+            && let Ok(history) = api.history()
+        {
+            health.keeps(history.health().now().to_mend());
+        }
         for component in registered {
             let name = &component.name;
             if scope.pid.is_some() || scope.component.as_ref().is_some_and(|it| it != name) {

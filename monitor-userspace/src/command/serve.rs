@@ -12,7 +12,7 @@ use crate::{
     config::{ByteSize, Config, Key, Place, Profile, Sources, TimeSpan},
     history::FILE,
     log,
-    serve::{self, Doors, Live, Parts, Where},
+    serve::{self, Alone, Doors, Live, Parts, Where},
 };
 
 /// Where the agent listens if nobody says.
@@ -90,6 +90,7 @@ pub(super) fn serve(serve: &Serve, cli: Cli) -> Result<u8> {
     let loaded = sources.load().map_err(|faults| config::refused(&faults))?;
     let rules = config::rules_of(&loaded.config)?;
     log::set_level(loaded.config.serve.log_level.name());
+    let _alone = alone(&loaded.config)?;
     let place = Where {
         listen: loaded.config.serve.listen.clone(),
         socket: Some(loaded.config.serve.socket.clone()),
@@ -110,6 +111,13 @@ pub(super) fn serve(serve: &Serve, cli: Cli) -> Result<u8> {
     }
     let outcome = run.serve(serve::attend(doors, parts))?;
     Ok(outcome.status(None))
+}
+
+/// Takes the folders in which something is kept.
+fn alone(config: &Config) -> Result<Alone> {
+    let history = config.history.path.parent().filter(|_| config.history.enabled);
+    let alerts = Some(config.serve.state.as_path()).filter(|_| config.alerts.enabled);
+    Alone::in_folders(alerts.into_iter().chain(history))
 }
 
 /// What the command line says, as values of the configuration.

@@ -7,7 +7,11 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use super::{Look, Refusal, ask::look_yourself, output_to, watch};
+use super::{
+    Look, Refusal,
+    ask::{judged, look_yourself},
+    output_to, watch,
+};
 use crate::{cli::Cli, sink::answer::Question};
 
 /// Asks the agent of this host; the exit status.
@@ -21,22 +25,18 @@ pub(super) fn answer(question: &Question, since: &str, look: &Look, cli: &Cli) -
             return Err(Refusal::new(Refusal::USAGE, message).into());
         }
     };
-    if cli.fail_on.is_some() {
-        let message = "--fail-on judges a look, not what was kept: leave --since out";
-        return Err(Refusal::new(Refusal::USAGE, message).into());
-    }
     let output = look.output.as_deref().or(cli.output.as_deref());
     let has_colour = output.is_none() && io::stdout().is_terminal() && watch::paint().has_colour;
     let as_json = look.json || cli.json;
+    let since = escaped(since);
     let path = format!(
-        "/api/monitoring/answers/{name}?text={}&colour={has_colour}&since={}",
-        !as_json,
-        escaped(since)
+        "/api/monitoring/answers/{name}?text={}&colour={has_colour}&since={since}",
+        !as_json
     );
     let body = look.reach.client()?.get(&path).map_err(|error| look_yourself(name, error))?;
     let mut out = output_to(output)?;
     out.write_all(&body).and_then(|()| out.flush()).context("write the answer")?;
-    Ok(0)
+    judged(&look.reach, cli.fail_on, &format!("?since={since}"))
 }
 
 /// For the query of a URL.

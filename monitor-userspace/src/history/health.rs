@@ -16,7 +16,8 @@ pub struct HistoryState {
     /// What keeps it from being written now; `null` while all is well. Observing goes on, and writing is
     /// tried again.
     pub problem: Option<String>,
-    /// A damaged file that was set aside when this run began or since, and replaced by a new one.
+    /// A damaged file that was set aside when this run began or since, and replaced by a new one; `null` again
+    /// when it is gone.
     pub set_aside: Option<String>,
     /// When it was last written.
     pub last_write: Option<Timestamp>,
@@ -30,6 +31,21 @@ pub struct HistoryState {
     pub lost_looks: u64,
     /// Lines of findings that could not be kept.
     pub lost_findings: u64,
+}
+
+impl HistoryState {
+    /// What somebody has to mend, in a sentence.
+    pub fn to_mend(&self) -> Option<String> {
+        let problem =
+            self.problem.as_ref().map(|problem| format!("the history is not written: {problem}"));
+        let aside = || {
+            let aside = self.set_aside.as_ref()?;
+            Some(format!(
+                "the history was damaged and begun anew; look at {aside}, and move it away or delete it"
+            ))
+        };
+        problem.or_else(aside)
+    }
 }
 
 /// The shared state. Cheap to clone.

@@ -7,6 +7,7 @@
 
 mod aside;
 mod codec;
+mod error;
 mod finding;
 mod health;
 mod hear;
@@ -23,12 +24,13 @@ mod writer;
 
 use std::{path::PathBuf, time::Duration};
 
+pub use error::StoreError;
 pub use health::{Health, HistoryState};
 pub use hear::hear;
 pub use past::Since;
-pub use read::{Of, Reader, Rows, Value};
+pub use read::{Kept, Of, Reader, Rows, Value};
 use serde::{Deserialize, Serialize};
-pub use store::{Store, StoreError};
+pub use store::Store;
 pub use writer::{Handle, History};
 
 use crate::config::{ByteSize, TimeSpan};

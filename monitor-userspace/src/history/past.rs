@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cli,
     engine::moved,
-    output::{Finding, FindingState, Snapshot, Timestamp, Trend, View, Viewed},
+    output::{Evidence, Finding, FindingState, Snapshot, Timestamp, Trend, View, Viewed},
 };
 
 /// Processes that ended since then and are shown; of more, those seen last.
@@ -57,18 +57,20 @@ impl Reader {
         Ok(view)
     }
 
-    /// Findings of this run and those kept of earlier ones. Who had a finding open when an earlier run
-    /// ended is not watched under it any more: how it went on is not known, and it is no longer open.
+    /// Findings of this run and those kept of earlier ones. How one went on that was open when its run ended
+    /// is not known: it is no longer open.
     fn findings_with(&self, view: &View, from_ms: i64) -> Result<Vec<Finding>, StoreError> {
         let ours: HashSet<&str> = view.findings.iter().map(|it| it.id.as_str()).collect();
         let mut findings = Vec::new();
-        for line in self.findings_since(from_ms)? {
-            let read = serde_json::from_str::<Finding>(&line);
+        for kept in self.findings_since(from_ms)? {
+            let read = serde_json::from_str::<Finding>(&kept.line);
             let mut finding = read.map_err(|error| StoreError::Damaged(error.to_string()))?;
-            if !ours.contains(finding.id.as_str()) {
-                finding.state = FindingState::Resolved;
-                findings.push(finding);
+            if ours.contains(finding.id.as_str()) {
+                continue;
             }
+            finding.state = FindingState::Resolved;
+            finding.evidence.extend(unwatched(kept.ended_by.as_deref()));
+            findings.push(finding);
         }
         let is_since =
             |it: &&Finding| it.state != FindingState::Resolved || it.ts.millis() >= from_ms;
@@ -155,6 +157,17 @@ impl Reader {
             Some(tier) => self.steps(tier, series, from_ms, to_ms, Value::Min),
         }
     }
+}
+
+/// What is said of a finding that ended because its agent did.
+fn unwatched(ended_by: Option<&str>) -> Option<Evidence> {
+    let why = match ended_by {
+        Some("observed") => return None,
+        Some("agent_killed") => "was killed",
+        _ => "stopped",
+    };
+    let text = format!("its agent {why} while it was open: how it went on is not known");
+    Some(Evidence { name: "unwatched".into(), value: 1.0, says: "process", text })
 }
 
 /// What a measure is called among trends; swap is no growth of a process, and CPU no level.

@@ -67,6 +67,15 @@ pub struct Rows {
     pub rows: Vec<(i64, Vec<Option<f64>>)>,
 }
 
+/// A finding as it was last written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The line.
+    pub line: String,
+    /// What ended it: `observed`, `agent_stopped` or `agent_killed`; `None` while it is open.
+    pub ended_by: Option<String>,
+}
+
 /// A read-only connection.
 #[derive(Debug)]
 pub struct Reader {
@@ -258,12 +267,14 @@ impl Reader {
         Ok(Rows { step_ms: tier.map(|tier| tier.step_ms), columns, rows })
     }
 
-    /// Lines of findings that were written since then, the oldest first, as they were last written.
-    pub fn findings_since(&self, since_ms: i64) -> Result<Vec<String>, StoreError> {
-        let sql = "SELECT line FROM finding WHERE updated_ms >= ? ORDER BY updated_ms, id";
+    /// Findings that were written since then, the oldest first, as they were last written.
+    pub fn findings_since(&self, since_ms: i64) -> Result<Vec<Kept>, StoreError> {
+        let sql =
+            "SELECT line, ended_by FROM finding WHERE updated_ms >= ? ORDER BY updated_ms, id";
         let mut select = self.db.prepare(sql)?;
-        let lines = select.query_map([since_ms], |row| row.get(0))?;
-        Ok(lines.collect::<rusqlite::Result<_>>()?)
+        let kept = |row: &rusqlite::Row<'_>| Ok(Kept { line: row.get(0)?, ended_by: row.get(1)? });
+        let all = select.query_map([since_ms], kept)?;
+        Ok(all.collect::<rusqlite::Result<_>>()?)
     }
 }
 

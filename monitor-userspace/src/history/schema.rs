@@ -8,7 +8,7 @@ use rusqlite::{Connection, Result};
 use super::measure::{CPU, MEASURES, told};
 
 /// The version of these tables, kept as the file's `user_version`.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// Says in the file's header whose it is: "memw".
 const APPLICATION_ID: i64 = 0x6d65_6d77;
@@ -53,6 +53,18 @@ CREATE VIEW open_finding AS SELECT id, rule, severity, verdict, pid, comm, compo
   strftime('%Y-%m-%dT%H:%M:%SZ', since_ms / 1000, 'unixepoch') AS since,
   strftime('%Y-%m-%dT%H:%M:%SZ', updated_ms / 1000, 'unixepoch') AS updated,
   run = (SELECT max(id) FROM run) AS is_of_this_run
+  FROM finding WHERE state <> 'resolved';
+";
+
+/// Version 2: a finding says what ended it. No run but the last has findings that are open.
+const ENDED_BY: &str = "
+ALTER TABLE finding ADD COLUMN ended_by TEXT;
+UPDATE finding SET ended_by = 'observed' WHERE state = 'resolved';
+DROP VIEW open_finding;
+CREATE VIEW open_finding AS SELECT id, rule, severity, verdict, pid, comm, component, resource,
+  rate_per_min, rate_unit, confidence,
+  strftime('%Y-%m-%dT%H:%M:%SZ', since_ms / 1000, 'unixepoch') AS since,
+  strftime('%Y-%m-%dT%H:%M:%SZ', updated_ms / 1000, 'unixepoch') AS updated
   FROM finding WHERE state <> 'resolved';
 ";
 
@@ -137,8 +149,12 @@ fn samples() -> String {
 
 /// Makes the tables of a new file, or brings those of an older version up to this one.
 pub(super) fn migrate(db: &mut Connection) -> Result<()> {
+    migrate_to(VERSION, db)
+}
+
+pub(super) fn migrate_to(version: i64, db: &mut Connection) -> Result<()> {
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found >= VERSION {
+    if found >= version {
         return Ok(());
     }
     let all = db.transaction()?;
@@ -152,6 +168,9 @@ pub(super) fn migrate(db: &mut Connection) -> Result<()> {
         all.execute_batch(VIEWS)?;
         all.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
-    all.pragma_update(None, "user_version", VERSION)?;
+    if found < 2 && version >= 2 {
+        all.execute_batch(ENDED_BY)?;
+    }
+    all.pragma_update(None, "user_version", version)?;
     all.commit()
 }

@@ -1,14 +1,13 @@
 //! The file as its one writer has it: opened, checked, replaced where it is damaged, and written.
 
-use std::{collections::HashMap, io, path::PathBuf, time::Duration};
+use std::{collections::HashMap, fs::File, io, os::unix::fs::FileExt as _, time::Duration};
 
 use rusqlite::{
-    Connection, ErrorCode, OptionalExtension as _, Transaction, params, params_from_iter,
-    types::Value as Sql,
+    Connection, OptionalExtension as _, Transaction, params, params_from_iter, types::Value as Sql,
 };
 
 use super::{
-    Options, aside, finding,
+    Options, StoreError, aside, finding,
     measure::{COUNT, Values, of_component, of_host, of_process},
     schema::{self, each},
 };
@@ -19,38 +18,16 @@ const BUSY: Duration = Duration::from_secs(5);
 /// The start of a process is the time of boot, which is read anew by each run, plus what the kernel says:
 /// starts of one pid that are nearer to each other are one.
 const SAME_START_MS: i64 = 1000;
-
-/// Why the history cannot be opened or written.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// SQLite says so.
-    #[error("{0}")]
-    Sqlite(#[from] rusqlite::Error),
-    /// The file system says so.
-    #[error("{path}: {error}", path = path.display())]
-    File {
-        /// Which file or directory.
-        path: PathBuf,
-        /// What it says.
-        error: io::Error,
-    },
-    /// What is in the file makes no sense.
-    #[error("the file is damaged: {0}")]
-    Damaged(String),
-    /// A newer version of the agent wrote it.
-    #[error("{path} was written by a newer version of the agent (tables of version {found})", path = path.display())]
-    Newer {
-        /// Which file.
-        path: PathBuf,
-        /// The version of its tables.
-        found: i64,
-    },
-}
+/// How every SQLite database begins.
+const HEAD: &[u8; 16] = b"SQLite format 3\0";
 
 /// The file as its writer has it.
 #[derive(Debug)]
 pub struct Store {
     pub(super) db: Connection,
+    /// The file itself, to see what became of its beginning. It is closed after `db` and never before: the
+    /// kernel takes the locks of a file from a process that closes it anywhere.
+    head: File,
     pub(super) options: Options,
     run: i64,
     known: HashMap<Who, Known>,
@@ -72,25 +49,14 @@ struct Known {
     look: i64,
 }
 
-impl StoreError {
-    /// Whether the file itself is broken, so that only another one helps.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Damaged(_) => true,
-            Self::Sqlite(error) => matches!(
-                error.sqlite_error_code(),
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-            ),
-            Self::File { .. } | Self::Newer { .. } => false,
-        }
-    }
-}
-
 impl Store {
-    /// Opens the file, or makes it, and begins a run. A damaged file is an error.
-    pub fn open(options: &Options, now: Timestamp) -> Result<Self, StoreError> {
+    /// Opens the file, or makes it, and begins the run of the agent that started then, or goes on with it. A
+    /// damaged file is an error.
+    pub fn open(options: &Options, started: Timestamp) -> Result<Self, StoreError> {
         let path = &options.path;
         aside::make(path)?;
+        let head = File::open(path);
+        let head = head.map_err(|error| StoreError::File { path: path.clone(), error })?;
         let mut db = Connection::open(path)?;
         db.busy_timeout(BUSY)?;
         let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -112,18 +78,16 @@ impl Store {
         let hour =
             "SELECT look.ts_ms / 3600000 FROM recent JOIN look ON look.id = recent.look LIMIT 1";
         let hour = db.query_row(hour, [], |row| row.get(0)).optional()?;
-        db.execute(
-            "INSERT INTO run (version, started_ms, last_ms) VALUES (?, ?, ?2)",
-            params![env!("CARGO_PKG_VERSION"), now.millis()],
-        )?;
-        let run = db.last_insert_rowid();
-        Ok(Self { db, options: options.clone(), run, known: HashMap::new(), hour })
+        let run = begin(&mut db, started.millis())?;
+        Ok(Self { db, head, options: options.clone(), run, known: HashMap::new(), hour })
     }
 
     /// Keeps the state of all processes, whole or not at all; how many samples that was.
     pub fn look(&mut self, interval: &Interval) -> Result<u64, StoreError> {
         let at_ms = interval.ts.millis();
         let hour = at_ms.div_euclid(schema::ONE_HOUR.step_ms);
+        // All that may fail comes before the look: a look that is there is not written again.
+        self.keep_to_size()?;
         if self.hour.is_some_and(|old| old != hour) {
             self.roll(at_ms)?;
             self.drop_old(at_ms)?;
@@ -135,7 +99,6 @@ impl Store {
         }
         let written = written?;
         self.hour = Some(hour);
-        self.keep_to_size()?;
         Ok(written)
     }
 
@@ -170,6 +133,30 @@ impl Store {
         Ok(all.commit()?)
     }
 
+    /// Keeps findings that are open and that the file does not have from this run, because it is another
+    /// file now or their lines were lost.
+    pub fn restate(&mut self, open: &[Finding]) -> Result<(), StoreError> {
+        let all = self.db.transaction()?;
+        for finding in open {
+            if !finding::is_of_run(&all, &finding.id, self.run)? {
+                finding::insert(&all, finding, self.run)?;
+            }
+        }
+        Ok(all.commit()?)
+    }
+
+    /// An error where something else was written over the file, which SQLite finds only when it reads it.
+    pub fn check_head(&self) -> Result<(), StoreError> {
+        let mut head = [0; HEAD.len()];
+        match self.head.read_exact_at(&mut head, 0) {
+            Ok(()) if head == *HEAD => Ok(()),
+            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                Err(StoreError::File { path: self.options.path.clone(), error })
+            }
+            _ => Err(StoreError::Damaged("something else was written over it".to_owned())),
+        }
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) -> Result<(), StoreError> {
         let all = self.db.transaction()?;
@@ -187,12 +174,37 @@ impl Store {
         Ok(())
     }
 
-    /// Notes the end of the run; closing the file moves what is in its log into it.
-    pub fn end(self, now: Timestamp) -> Result<(), StoreError> {
+    /// Ends the run and the findings that are open, which nobody watches any more; closing the file moves what
+    /// is in its log into it.
+    pub fn end(mut self, now: Timestamp) -> Result<(), StoreError> {
+        let all = self.db.transaction()?;
         let sql = "UPDATE run SET ended_ms = ? WHERE id = ?";
-        self.db.execute(sql, params![now.millis(), self.run])?;
+        all.execute(sql, params![now.millis(), self.run])?;
+        finding::end_open(&all)?;
+        all.commit()?;
         self.db.close().map_err(|(_, error)| error.into())
     }
+}
+
+/// The run that started then: the one that goes on with a file that was opened again, or a new one, before
+/// which everything that earlier runs left open ends.
+fn begin(db: &mut Connection, started_ms: i64) -> Result<i64, StoreError> {
+    let all = db.transaction()?;
+    let known =
+        "SELECT id FROM run WHERE started_ms = ? AND ended_ms IS NULL ORDER BY id DESC LIMIT 1";
+    let known = all.query_row(known, [started_ms], |row| row.get(0)).optional()?;
+    let run = if let Some(run) = known {
+        run
+    } else {
+        finding::end_open(&all)?;
+        all.execute(
+            "INSERT INTO run (version, started_ms, last_ms) VALUES (?, ?, ?2)",
+            params![env!("CARGO_PKG_VERSION"), started_ms],
+        )?;
+        all.last_insert_rowid()
+    };
+    all.commit()?;
+    Ok(run)
 }
 
 /// Writes the samples of one look.

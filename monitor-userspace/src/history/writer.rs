@@ -5,13 +5,14 @@ use std::{
     collections::VecDeque,
     fs,
     os::unix::fs::MetadataExt as _,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -31,8 +32,10 @@ const WAITING_FINDINGS: usize = 4096;
 const LAST_WRITES: Duration = Duration::from_secs(2);
 /// Looks that wait for such a disk: ten minutes of them.
 const WAITING_LOOKS: usize = 20;
-/// How long after a failure it is tried again.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long after a failure it is tried again at least, and at most.
+const PAUSE: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
+/// A try may take this part of the time: a large file is read through when it is opened.
+const PART: u32 = 10;
 
 /// Something for the history.
 enum Note {
@@ -150,29 +153,51 @@ struct Writer {
     file: Option<Open>,
     looks: VecDeque<Arc<Interval>>,
     findings: VecDeque<Arc<Finding>>,
+    /// When the agent started, which is how a file that is opened again knows the run.
+    started: Timestamp,
+    /// After a failure, when it is tried again.
+    not_before: Option<Instant>,
+    /// Whether findings may be open that the file does not have.
+    may_lack_findings: bool,
     is_over: bool,
 }
 
 /// The store, and which file its name meant when it was opened.
 struct Open {
     store: Store,
-    inode: Option<u64>,
+    is: Option<FileId>,
+}
+
+/// Device and inode of a file.
+type FileId = (u64, u64);
+
+fn id_of(path: &Path) -> Option<FileId> {
+    fs::metadata(path).ok().map(|it| (it.dev(), it.ino()))
 }
 
 impl Writer {
     fn new(options: Options, health: Health, on_their_way: Arc<AtomicUsize>) -> Self {
-        let (looks, findings) = (VecDeque::new(), VecDeque::new());
-        Self { options, health, on_their_way, file: None, looks, findings, is_over: false }
+        Self {
+            options,
+            health,
+            on_their_way,
+            file: None,
+            looks: VecDeque::new(),
+            findings: VecDeque::new(),
+            started: now(),
+            not_before: None,
+            may_lack_findings: false,
+            is_over: false,
+        }
     }
 
     fn run(&mut self, notes: &Receiver<Note>) {
         // The file is opened now: a damaged one is told before the first look.
         self.write();
         while !self.is_over {
-            let note = if self.looks.is_empty() && self.findings.is_empty() {
-                notes.recv().map_err(RecvTimeoutError::from)
-            } else {
-                notes.recv_timeout(PAUSE)
+            let note = match self.not_before {
+                None => notes.recv().map_err(RecvTimeoutError::from),
+                Some(at) => notes.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
             match note {
                 Ok(note) => self.take(note),
@@ -183,7 +208,9 @@ impl Writer {
             while let Ok(note) = notes.try_recv() {
                 self.take(note);
             }
-            self.write();
+            if self.is_over || self.not_before.is_none_or(|at| Instant::now() >= at) {
+                self.write();
+            }
         }
         if let Some(open) = self.file.take()
             && let Err(error) = open.store.end(now())
@@ -205,6 +232,7 @@ impl Writer {
             Note::Finding(finding) => {
                 if self.findings.len() == WAITING_FINDINGS {
                     self.findings.pop_front();
+                    self.may_lack_findings = true;
                     self.health.change(|state| state.lost_findings += 1);
                 }
                 self.findings.push_back(finding);
@@ -227,16 +255,25 @@ impl Writer {
 
     /// Writes what waits. What cannot be written waits on, and a damaged file is replaced.
     fn write(&mut self) {
+        let began = Instant::now();
         let written = match self.try_write() {
             Err(error) if error.is_damage() => self.replace(&error).and_then(|()| self.try_write()),
             other => other,
         };
         match written {
             Ok(()) => {
+                self.not_before = None;
                 self.health.writes();
                 self.note_size();
             }
-            Err(error) => self.health.fails(error.to_string()),
+            Err(error) => {
+                if error.wants_reopening() {
+                    self.file = None;
+                }
+                let pause = (began.elapsed() * PART).clamp(PAUSE[0], PAUSE[1]);
+                self.not_before = Some(Instant::now() + pause);
+                self.health.fails(error.in_words(&self.options.path));
+            }
         }
     }
 
@@ -247,6 +284,11 @@ impl Writer {
             self.findings.clear();
         }
         while let Some(interval) = self.looks.front().map(Arc::clone) {
+            self.opened()?;
+            if self.may_lack_findings {
+                self.opened()?.restate(&interval.open_findings)?;
+                self.may_lack_findings = false;
+            }
             let rows = self.opened()?.look(&interval)?;
             self.looks.pop_front();
             self.health.change(|state| {
@@ -257,18 +299,21 @@ impl Writer {
         self.opened().map(|_| ())
     }
 
-    /// The store, opened where it is not, or where its file was taken away.
+    /// The store, opened where it is not, or where its name means another file by now.
     fn opened(&mut self) -> Result<&mut Store, StoreError> {
-        let inode = fs::metadata(&self.options.path).ok().map(|it| it.ino());
-        let file = match self.file.take() {
-            Some(file) if file.inode == inode => file,
-            _ => {
-                let store = Store::open(&self.options, now())?;
-                let inode = fs::metadata(&self.options.path).ok().map(|it| it.ino());
-                Open { store, inode }
-            }
+        let path = &self.options.path;
+        // An old one is closed before a new one is opened: they have the names of their logs in common.
+        let file = self.file.take().filter(|file| file.is == id_of(path));
+        let file = if let Some(file) = file {
+            file
+        } else {
+            let store = Store::open(&self.options, self.started)?;
+            self.may_lack_findings = true;
+            Open { store, is: id_of(path) }
         };
-        Ok(&mut self.file.insert(file).store)
+        let store = &mut self.file.insert(file).store;
+        store.check_head()?;
+        Ok(store)
     }
 
     fn replace(&mut self, why: &StoreError) -> Result<(), StoreError> {
@@ -280,6 +325,10 @@ impl Writer {
     }
 
     fn note_size(&self) {
+        self.health.change(|state| {
+            let is_there = |path: &String| fs::exists(path).unwrap_or(true);
+            state.set_aside = state.set_aside.take().filter(is_there);
+        });
         if let Some(bytes) = self.file.as_ref().and_then(|file| file.store.file_bytes().ok()) {
             self.health.change(|state| state.bytes = bytes);
         }

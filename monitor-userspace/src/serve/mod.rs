@@ -1,5 +1,6 @@
 //! The agent as a service: opens where it listens and wires what attends to its desk.
 
+mod alone;
 mod http;
 mod listen;
 mod manager;
@@ -8,6 +9,7 @@ mod reload;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
+pub use alone::Alone;
 use anyhow::{Context as _, Result};
 pub use listen::Doors;
 pub use reload::Live;

@@ -154,12 +154,12 @@ pub(super) fn forecast(finding: &Finding) -> Option<String> {
 
 /// How a finding ended.
 pub(crate) fn ended(finding: &Finding) -> &'static str {
+    let has = |name: &str| finding.evidence.iter().any(|it| it.name == name);
     match finding.verdict {
+        _ if has("unwatched") => "its agent ended, how it went on is not known",
         FindingVerdict::Stopped => "growth stopped",
         FindingVerdict::Threshold => "no longer so",
-        _ if finding.evidence.iter().any(|it| it.name == "explained") => {
-            "findings about what is within say it now"
-        }
+        _ if has("explained") => "findings about what is within say it now",
         _ if finding.pid.is_none() => "its processes ended",
         _ => "the process ended",
     }

@@ -82,6 +82,7 @@ export function sentence(finding: Finding): string {
 
 /** How a finding ended. */
 export function ended(finding: Finding): string {
+  if (finding.evidence.some((it) => it.name === "unwatched")) return "its agent ended, how it went on is not known";
   if (finding.verdict === "stopped") return "growth stopped";
   if (finding.verdict === "threshold") return "no longer so";
   if (finding.evidence.some((it) => it.name === "explained")) {

@@ -6,6 +6,7 @@ import { COMPONENT_COLUMNS, PROCESS_FIELDS } from "../src/columns";
 import { EventParser } from "../src/events";
 import { linkState } from "../src/live";
 import { PARTS, parts } from "../src/memory";
+import { minutesOf, PERIODS, periodOf } from "../src/period";
 import { drawings } from "../src/process-charts";
 import { ahead, column, floors, sum } from "../src/series";
 import type { Finding, HistoryAnswer, HostSnapshot } from "../src/types";
@@ -29,6 +30,20 @@ test("a finding says what the command line says", () => {
   assert.equal(sentence(finding({ state: "resolved", verdict: "stopped" })), "heap: growth stopped");
   const said = { name: "load", value: 1, says: "threshold", text: "81 %" };
   assert.equal(sentence(finding({ rate_per_min: null, confidence: null, forecast: null, evidence: [said] })), "heap: 81 %");
+});
+
+test("how a finding went on that its agent left open is not known", () => {
+  const left = { name: "unwatched", value: 1, says: "process", text: "its agent was killed" };
+  const said = sentence(finding({ state: "resolved", evidence: [left] }));
+  assert.equal(said, "heap: its agent ended, how it went on is not known");
+});
+
+test("a period in an address is one that can be chosen", () => {
+  for (const period of Object.keys(PERIODS)) {
+    assert.equal(periodOf(new URLSearchParams({ minutes: String(minutesOf(period)) })), period);
+  }
+  assert.ok(minutesOf("all") > 30 * 1440, "more than is kept");
+  for (const query of ["", "minutes=7", "minutes=x"]) assert.equal(periodOf(new URLSearchParams(query)), "1 h");
 });
 
 test("evidence is for, against, or about", () => {

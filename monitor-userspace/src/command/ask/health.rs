@@ -20,6 +20,8 @@ pub(super) fn health(answer: &Value, paint: Paint) -> String {
     let state_of = state(&answer["status"], paint);
     let mut all = format!("{state_of}, watched for {}\n", span(&answer["uptime"]));
     let parts = answer["components"].as_object().into_iter().flatten();
+    // An agent may keep no history, of which nothing is unknown then.
+    let parts = parts.filter(|(name, part)| *name != "history" || !part.is_null());
     for (name, part) in parts {
         // A word, or an object that has one.
         let word = if part.is_object() { &part["status"] } else { part };

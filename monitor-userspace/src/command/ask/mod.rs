@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 pub use figures::Period;
-pub(super) use question::{Form, has_colour, look_yourself, question};
+pub(super) use question::{Form, has_colour, judged, look_yourself, question};
 use serde_json::Value;
 
 use super::{output_to, serve::SOCKET, watch};
@@ -122,7 +122,7 @@ pub(super) fn ask(wish: Wish, agent: &Agent, cli: &Cli) -> Result<u8> {
     let said = said(wish, &agent.reach.client()?, as_json, paint);
     let mut said = said.or_else(|error| unknown(error, as_json))?;
     if said.status == 0 {
-        said.status = question::judged(&agent.reach, cli.fail_on)?;
+        said.status = judged(&agent.reach, cli.fail_on, "")?;
     }
     print(&said, output)
 }

@@ -43,7 +43,7 @@ pub(in crate::command) fn question(
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         other => other.context("write the answer")?,
     }
-    judged(reach, form.fail_on)
+    judged(reach, form.fail_on, "")
 }
 
 /// Whether colours are welcome where this command prints.
@@ -76,14 +76,14 @@ pub(in crate::command) fn look_yourself(name: &str, error: anyhow::Error) -> any
 }
 
 /// The exit status that `--fail-on` makes of the findings of a running agent: those that are open, and leaks
-/// whose process ended.
-pub(super) fn judged(reach: &Reach, fail_on: Option<Severity>) -> Result<u8> {
+/// whose process ended. `of` may be a query that says of which time.
+pub(in crate::command) fn judged(reach: &Reach, fail_on: Option<Severity>, of: &str) -> Result<u8> {
     let Some(least) = fail_on else { return Ok(0) };
-    Ok(if is_worst_at_least(&findings(&reach.client()?)?, least) { FOUND } else { 0 })
+    Ok(if is_worst_at_least(&findings(&reach.client()?, of)?, least) { FOUND } else { 0 })
 }
 
-fn findings(client: &Client) -> Result<Value> {
-    let mut report = client.get_json("/api/monitoring/answers/report")?;
+fn findings(client: &Client, of: &str) -> Result<Value> {
+    let mut report = client.get_json(&format!("/api/monitoring/answers/report{of}"))?;
     Ok(report["findings"].take())
 }
 
@@ -99,6 +99,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::client::fake;
 
     #[test]
     fn a_question_is_asked_by_its_path() {
@@ -110,6 +111,18 @@ mod tests {
             format!("{base}text=false&colour=false&finding=0a")
         );
         assert!(path("explain", Some("0a&text=x"), false, false).is_err());
+    }
+
+    #[test]
+    fn the_findings_are_those_of_the_time_that_was_asked_for() {
+        let agent = fake::Agent::start(|request| {
+            let is_since = request.starts_with("GET /api/monitoring/answers/report?since=2h ");
+            let found = if is_since { r#"{"severity":"high"}"# } else { "" };
+            fake::Reply::json(200, format!(r#"{{"findings":[{found}]}}"#))
+        });
+        let client = Client::new(agent.address(), None);
+        assert!(is_worst_at_least(&findings(&client, "?since=2h").unwrap(), Severity::High));
+        assert!(!is_worst_at_least(&findings(&client, "").unwrap(), Severity::Low));
     }
 
     #[test]

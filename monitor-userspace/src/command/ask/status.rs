@@ -41,21 +41,36 @@ pub(super) fn status(answer: &Value, paint: Paint) -> String {
         bytes(&stats["agent_kernel_bytes"]),
         number(&stats["agent_cpu_percent"], 1, " %")
     );
-    let history = &answer["history"];
-    if let Some(problem) = history["problem"].as_str() {
-        let line = format!("the history is not written: {}", escape(problem));
-        let _ = writeln!(all, "{}", paint.red(&line));
-    } else if history.is_object() {
-        let (taken, most) = (bytes(&history["bytes"]), bytes(&history["maxBytes"]));
-        let _ = writeln!(all, "its history takes {taken} of {most}");
-    }
-    if let Some(file) = history["setAside"].as_str() {
-        let line = format!("a damaged history was set aside: {}", escape(file));
-        let _ = writeln!(all, "{}", paint.red(&line));
-    }
+    all += &history(&answer["history"], paint);
     if let Some(problem) = answer["configuration"]["problem"].as_str() {
         let line =
             format!("the configuration on disk is wrong and does not count: {}", escape(problem));
+        let _ = writeln!(all, "{}", paint.red(&line));
+    }
+    all
+}
+
+/// Where the history is, and what is wrong with it; nothing of an agent that says nothing of it.
+fn history(answer: &Value, paint: Paint) -> String {
+    let Some(path) = answer["path"].as_str() else { return String::new() };
+    let mut all = match answer["problem"].as_str() {
+        Some(problem) => {
+            let lost = match (answer["lostLooks"].as_u64(), answer["lostFindings"].as_u64()) {
+                (None | Some(0), None | Some(0)) => String::new(),
+                (looks, findings) => format!(
+                    "; lost so far: {} looks, {} findings",
+                    looks.unwrap_or(0),
+                    findings.unwrap_or(0)
+                ),
+            };
+            let problem = format!("the history is not written: {}", escape(problem));
+            format!("{}{lost}\n", paint.red(&problem))
+        }
+        None => format!("history: {}, {}\n", escape(path), bytes(&answer["bytes"])),
+    };
+    if let Some(aside) = answer["setAside"].as_str() {
+        let line = format!("a damaged history was replaced; it is now {}", escape(aside));
+        // A String takes whatever is written.
         let _ = writeln!(all, "{}", paint.red(&line));
     }
     all

@@ -20,7 +20,7 @@ fn status_says_how_much_is_watched_and_whether_anything_was_lost() {
             r#"{"version":"0.1.0","uptime":7300,"processes":143,"openFindings":2,"complete":false,
                 "stats":{"events_seen":812,"events_lost":3,"agent_rss_anon_bytes":4194304,
                          "agent_kernel_bytes":null,"agent_cpu_percent":0.42},
-                "history":{"problem":"disk full","setAside":null},
+                "history":{"path":"/h","problem":"disk full","setAside":null},
                 "configuration":{"problem":"a.toml:1: no \u001bkey"}}"#,
         )],
     );
@@ -35,8 +35,30 @@ fn status_says_how_much_is_watched_and_whether_anything_was_lost() {
     );
 }
 
+#[test]
+fn status_says_what_is_wrong_with_the_history() {
+    let said = |history: &str| {
+        let answer = format!(r#"{{"version":"0.1.0","history":{history}}}"#);
+        let text = status::status(&serde_json::from_str(&answer).unwrap(), Paint::default());
+        text.lines().skip(4).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(said("null").is_empty());
+    let well = said(r#"{"path":"/s/h.db","problem":null,"setAside":null,"bytes":4194304}"#);
+    assert_eq!(well, ["history: /s/h.db, 4.0 MiB"]);
+    let ill = said(
+        r#"{"path":"/s/h.db","problem":"/s/h.db: no space","setAside":"/s/h.db.damaged-1","lostLooks":3}"#,
+    );
+    assert_eq!(
+        ill,
+        [
+            "the history is not written: /s/h.db: no space; lost so far: 3 looks, 0 findings",
+            "a damaged history was replaced; it is now /s/h.db.damaged-1"
+        ]
+    );
+}
+
 const HEALTHY: &str = r#"{"status":"healthy","timestamp":"x","uptime":60,
-    "components":{"memory":"healthy","cpu":{"status":"warning"},"eventLoop":null,"resources":"healthy"},
+    "components":{"memory":"healthy","cpu":{"status":"warning"},"eventLoop":null,"resources":"healthy","history":null},
     "memory":{"heapUsed":1073741824,"heapTotal":4294967296,"health":"healthy"},"recommendations":[]}"#;
 const CRITICAL: &str = r#"{"status":"critical","uptime":60,"components":{"memory":"critical"},
     "memory":{"heapUsed":4,"heapTotal":4},"recommendations":["restart a|b \u001b[2J now"]}"#;

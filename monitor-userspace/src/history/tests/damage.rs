@@ -67,6 +67,61 @@ fn a_damaged_file_is_set_aside_told_and_replaced() {
 }
 
 #[test]
+fn what_is_written_over_an_open_file_is_seen_and_told_until_the_damaged_one_is_gone() {
+    for damage in ["cut off", "garbage"] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = options(dir.path());
+        let history = History::start(options.clone()).unwrap();
+        let handle = history.handle();
+        handle.look(look(T0));
+        wait(handle, |it| it.rows == 2);
+        let mut file = fs::OpenOptions::new().write(true).open(&options.path).unwrap();
+        if damage == "cut off" {
+            file.set_len(0).unwrap();
+        } else {
+            file.write_all(&[7; 4096]).unwrap();
+        }
+        drop(file);
+        handle.look(look(T0 + MINUTE));
+        let state = wait(handle, |it| it.rows == 4);
+        let aside = state.set_aside.clone().expect(damage);
+        let to_mend = state.to_mend().unwrap();
+        assert!(to_mend.contains(&aside), "{to_mend}");
+        let reader = Reader::open(&options.path).unwrap();
+        let found = reader.rows(&Of::Host, T0, T0 + HOUR, Value::Mean).unwrap().unwrap();
+        assert_eq!(found.rows.len(), 1, "{damage}");
+        fs::remove_file(aside).unwrap();
+        handle.look(look(T0 + 2 * MINUTE));
+        let state = wait(handle, |it| it.rows == 6);
+        assert_eq!((state.to_mend(), state.set_aside), (None, None));
+    }
+}
+
+#[test]
+fn a_look_that_is_written_is_not_written_again_where_making_room_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    options.max_bytes = ByteSize(super::super::LEAST_BYTES);
+    let mut store = Store::open(&options, at(T0)).unwrap();
+    let refuse = "CREATE TRIGGER no BEFORE DELETE ON recent BEGIN SELECT RAISE(ABORT, 'no'); END";
+    store.db.execute_batch(refuse).unwrap();
+    let all = |ms| interval(ms, (1..=900).map(|pid| snapshot(pid, 1 << 45)).collect());
+    let count = |store: &Store| {
+        store.db.query_row("SELECT count(*) FROM look", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    for look in 0..400 {
+        let before = count(&store);
+        let written = store.look(&all(T0 + look * 1000));
+        assert_eq!(count(&store), before + i64::from(written.is_ok()));
+        if let Err(error) = written {
+            assert!(error.to_string().contains("no"), "{error}");
+            return;
+        }
+    }
+    unreachable!("there was always room");
+}
+
+#[test]
 fn only_the_last_damaged_files_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let path = options(dir.path()).path;
@@ -144,8 +199,12 @@ fn a_file_that_was_taken_away_is_made_anew_and_forgetting_empties_it() {
     for end in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(format!("{}{end}", options.path.display()));
     }
-    handle.look(look(T0 + MINUTE));
+    let mut with_findings = interval(T0 + MINUTE, vec![snapshot(1, 4096)]);
+    with_findings.open_findings = vec![finding("aa", T0)];
+    handle.look(Arc::new(with_findings));
     wait(handle, |it| it.rows == 4);
+    let kept = Reader::open(&options.path).unwrap().findings_since(T0).unwrap();
+    assert_eq!(kept.len(), 1, "the new file knows what is open");
     let count = || {
         let reader = Reader::open(&options.path).unwrap();
         reader.rows(&Of::Host, T0, T0 + HOUR, Value::Mean).unwrap().unwrap().rows.len()

@@ -2,6 +2,7 @@
 
 mod damage;
 mod docs;
+mod ends;
 mod month;
 
 use std::{path::Path, time::Duration};
@@ -233,34 +234,6 @@ fn the_file_stays_within_its_size_and_keeps_what_is_newest() {
 }
 
 #[test]
-fn findings_say_what_was_open_when_the_agent_was_killed() {
-    let dir = tempfile::tempdir().unwrap();
-    let options = options(dir.path());
-    let mut store = Store::open(&options, at(T0)).unwrap();
-    let mut ended = finding("ended", T0);
-    store.findings([&ended, &finding("open", T0)]).unwrap();
-    let mut worse = finding("open", T0 + MINUTE);
-    worse.state = FindingState::Updated;
-    store.findings([&worse]).unwrap();
-    worse.ts = at(T0 + 2 * MINUTE);
-    worse.severity = Severity::High;
-    (ended.ts, ended.state) = (at(T0 + 2 * MINUTE), FindingState::Resolved);
-    store.findings([&worse, &ended]).unwrap();
-    // Killed: nothing is closed in order.
-    let other = Store::open(&options, at(T0 + HOUR)).unwrap();
-    let open =
-        "SELECT group_concat(id || ' ' || severity || ' ' || is_of_this_run) FROM open_finding";
-    let open: String = other.db.query_row(open, [], |row| row.get(0)).unwrap();
-    assert_eq!(open, "open high 0");
-    let changes = "SELECT group_concat(state || ' ' || severity, ', ') FROM finding_change WHERE finding = 'open'";
-    let changes: String = other.db.query_row(changes, [], |row| row.get(0)).unwrap();
-    assert_eq!(changes, "open medium, updated high", "an update that changes nothing is no change");
-    let lines = Reader::open(&options.path).unwrap().findings_since(T0 + MINUTE).unwrap();
-    assert_eq!(lines.len(), 2);
-    assert_eq!(serde_json::from_str::<Finding>(&lines[1]).unwrap(), worse);
-}
-
-#[test]
 fn a_view_since_a_time_before_this_run_has_its_findings_and_its_trends() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(&options(dir.path()), at(T0)).unwrap();
@@ -282,6 +255,8 @@ fn a_view_since_a_time_before_this_run_has_its_findings_and_its_trends() {
     let ids: Vec<_> = whole.findings.iter().map(|it| (it.id.as_str(), it.state)).collect();
     let (open, over) = (FindingState::Open, FindingState::Resolved);
     assert_eq!(ids, [("before", over), ("ours", open)], "nobody watches the first any more");
+    let ended = crate::sink::ended(&whole.findings[0]);
+    assert!(ended.contains("how it went on is not known"), "{ended}");
     assert_eq!((whole.from, whole.seconds), (at(T0 + HOUR / 2), 5400.0));
     let trends = &whole.processes[0].trends;
     let heap = trends.iter().find(|it| it.resource == "heap").unwrap();

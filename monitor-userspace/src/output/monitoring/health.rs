@@ -16,7 +16,8 @@ use super::{
 #[serde(rename_all = "camelCase")]
 pub struct Health {
     /// `critical` if a critical finding is open, `warning` if one of medium or high severity is, else
-    /// `healthy`; thresholds of a registered component count like findings.
+    /// `healthy`; thresholds of a registered component count like findings, and a history that cannot be
+    /// written is a `warning` about the host.
     pub status: &'static str,
     /// When the last look was.
     pub timestamp: Timestamp,
@@ -44,6 +45,9 @@ pub struct HealthParts {
     pub event_loop: Option<&'static str>,
     /// Findings about everything else that is held: descriptors, sockets, timers, threads, …
     pub resources: &'static str,
+    /// `warning` while what is seen cannot be kept, or where a damaged history was replaced; `null` where
+    /// none is kept, and of less than the host.
+    pub history: Option<&'static str>,
 }
 
 /// Memory: of the host MemTotal - MemAvailable and MemTotal; of a component its working set and its
@@ -108,6 +112,7 @@ impl Health {
                 cpu: of(Part::Cpu),
                 event_loop: None,
                 resources: of(Part::Resources),
+                history: None,
             },
             memory: HealthMemory { heap_used: used, heap_total: total, health: of(Part::Memory) },
             uptime: view.seconds,
@@ -130,6 +135,17 @@ impl Health {
             _ => {}
         }
         self.recommendations.push(format!("{whose}: {}", passed.text));
+    }
+
+    /// Says how the history is, which is a warning where there is something to mend. Findings are what they
+    /// are without it.
+    pub fn keeps(&mut self, to_mend: Option<String>) {
+        let word = if to_mend.is_some() { "warning" } else { "healthy" };
+        self.components.history = Some(word);
+        worsen(&mut self.status, word);
+        if let Some(to_mend) = to_mend {
+            self.recommendations.insert(0, to_mend);
+        }
     }
 
     /// What thresholds of whom the view is about are compared with.
@@ -218,6 +234,23 @@ mod tests {
         assert_eq!(health.components.event_loop, None);
         view.findings.clear();
         assert_eq!(self::health(&view, &Whom::Host).status, "healthy");
+    }
+
+    #[test]
+    fn a_history_that_cannot_be_written_is_a_warning_that_says_what_to_mend_first() {
+        let mut view = view();
+        view.findings = vec![finding("aa", Severity::Low, FindingVerdict::Suspect)];
+        let mut health = health(&view, &Whom::Host);
+        assert_eq!(health.components.history, None);
+        health.keeps(None);
+        assert_eq!((health.status, health.components.history), ("healthy", Some("healthy")));
+        health.keeps(Some("make room".to_owned()));
+        assert_eq!((health.status, health.components.history), ("warning", Some("warning")));
+        assert_eq!(health.recommendations[0], "make room");
+        view.findings = vec![finding("aa", Severity::Critical, FindingVerdict::Leak)];
+        let mut health = self::health(&view, &Whom::Host);
+        health.keeps(Some("make room".to_owned()));
+        assert_eq!(health.status, "critical", "it hides nothing");
     }
 
     #[test]

@@ -7,14 +7,13 @@ import { findingList } from "../findings";
 import { ago, clock, group, isNumber, plain } from "../format";
 import { inventory, trendTable } from "../inventory";
 import { Panel } from "../panel";
+import { minutesOf, PERIODS, periodOf } from "../period";
 import { drawings, GRAPHS } from "../process-charts";
 import { to } from "../route";
 import type { HistoryAnswer, ProcessAnswer, Snapshot } from "../types";
 import type { Given, View } from "../view";
 import { merged } from "../words";
 import { select } from "./findings";
-
-const PERIODS: Record<string, number> = { "1 h": 60, "6 h": 360, "24 h": 1440, "7 d": 10_080 };
 
 export function processView(given: Given, pid: number): View {
   let answer: ProcessAnswer | null = null;
@@ -35,14 +34,14 @@ export function processView(given: Given, pid: number): View {
     return grid.isConnected ? undefined : [grid];
   };
   const showFindings = () => said.show(findingList(answer?.findings ?? [], Date.now(), "Nothing is said against it."));
-  const askPast = () => given.api.history(pid, answer?.process["start_time"], PERIODS[period.value] ?? 60);
+  const askPast = () => given.api.history(pid, answer?.process["start_time"], minutesOf(period.value));
   const fillPast = () =>
     history.fill(askPast(), (it) => {
       past = it;
       return draw();
     });
   period.addEventListener("change", () => {
-    given.keep({ minutes: String(PERIODS[period.value] ?? 60) });
+    given.keep({ minutes: String(minutesOf(period.value)) });
     void fillPast();
   });
   const refresh = async () => {
@@ -69,11 +68,6 @@ export function processView(given: Given, pid: number): View {
     },
     leave: () => charts.forEach((it) => it.remove()),
   };
-}
-
-function periodOf(query: URLSearchParams): string {
-  const minutes = Number(query.get("minutes") ?? 60);
-  return Object.keys(PERIODS).find((it) => PERIODS[it] === minutes) ?? "1 h";
 }
 
 function gone(error: unknown, pid: number): unknown {
