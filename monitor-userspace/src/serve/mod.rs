@@ -77,7 +77,7 @@ async fn attended(
     desk: Desk,
     alerts: Option<Alerts>,
 ) -> Result<()> {
-    let history = history.map(History::start).transpose()?;
+    let history = history.map(History::start);
     let mut serving = tokio::task::JoinSet::new();
     if let Some(history) = &history {
         let heard = history::hear(desk.news(), history.handle().clone());
