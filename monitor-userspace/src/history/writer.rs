@@ -62,8 +62,9 @@ pub struct History {
 }
 
 impl History {
-    /// Starts the thread that opens the file and writes it.
-    pub fn start(options: Options) -> Result<Self> {
+    /// Starts the thread that opens the file and writes it. Where it cannot start, nothing is kept, which the
+    /// health says: it is no reason not to observe.
+    pub fn start(options: Options) -> Self {
         let (notes, taken) = mpsc::sync_channel(NOTES);
         let (done, ended) = mpsc::channel();
         let health = Health::default();
@@ -73,16 +74,16 @@ impl History {
         });
         let looks = Arc::new(AtomicUsize::new(0));
         let mut writer = Writer::new(options.clone(), health.clone(), Arc::clone(&looks));
-        thread::Builder::new()
-            .name("history".to_owned())
-            .spawn(move || {
-                writer.run(&taken);
-                // Nobody waits any more where the agent ended before us.
-                let _ = done.send(());
-            })
-            .context("start the history thread")?;
+        let started = thread::Builder::new().name("history".to_owned()).spawn(move || {
+            writer.run(&taken);
+            // Nobody waits any more where the agent ended before us.
+            let _ = done.send(());
+        });
+        if let Err(error) = started {
+            health.fails(format!("its thread cannot be started: {error}"));
+        }
         let handle = Handle { notes, looks, health, options: Arc::new(options) };
-        Ok(Self { handle, ended })
+        Self { handle, ended }
     }
 
     /// Where notes are handed in.

@@ -103,7 +103,7 @@ async fn attended(
     desk: Desk,
     mut others: Others,
 ) -> Result<()> {
-    let history = history.map(History::start).transpose()?;
+    let history = history.map(History::start);
     let mut serving = tokio::task::JoinSet::new();
     if let Some(history) = &history {
         let heard = history::hear(desk.news(), history.handle().clone());

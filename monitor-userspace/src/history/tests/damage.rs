@@ -53,7 +53,7 @@ fn a_damaged_file_is_set_aside_told_and_replaced() {
             file.write_all(&vec![0; 40 * 4096]).unwrap();
         }
         drop(file);
-        let history = History::start(options.clone()).unwrap();
+        let history = History::start(options.clone());
         history.handle().look(look(T0 + 3 * HOUR));
         let state = wait(history.handle(), |it| it.rows > 0);
         assert_eq!((state.rows, &state.problem), (2, &None), "{damage}: {state:?}");
@@ -71,7 +71,7 @@ fn what_is_written_over_an_open_file_is_seen_and_told_until_the_damaged_one_is_g
     for damage in ["cut off", "garbage"] {
         let dir = tempfile::tempdir().unwrap();
         let options = options(dir.path());
-        let history = History::start(options.clone()).unwrap();
+        let history = History::start(options.clone());
         let handle = history.handle();
         handle.look(look(T0));
         wait(handle, |it| it.rows == 2);
@@ -146,7 +146,7 @@ fn what_cannot_be_written_is_told_and_written_when_it_can_be() {
     let state = dir.path().join("state");
     fs::write(&state, "").unwrap();
     options.path = state.join("history.db");
-    let history = History::start(options).unwrap();
+    let history = History::start(options);
     let handle = history.handle();
     handle.look(look(T0));
     handle.finding(Arc::new(finding("aa", T0)));
@@ -192,7 +192,7 @@ fn a_file_of_a_newer_version_is_left_alone() {
 fn a_file_that_was_taken_away_is_made_anew_and_forgetting_empties_it() {
     let dir = tempfile::tempdir().unwrap();
     let options = options(dir.path());
-    let history = History::start(options.clone()).unwrap();
+    let history = History::start(options.clone());
     let handle = history.handle();
     handle.look(look(T0));
     wait(handle, |it| it.rows == 2);
