@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::Receiver;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use super::archive::Archive;
 use super::boot::{self, Machine};
@@ -117,7 +117,7 @@ pub(crate) fn copy_off(disk: &Path, to: &Path) -> Result<()> {
         .arg(&copy)
         .output()
         .context("failed to run e2fsck")?;
-    anyhow::ensure!(
+    ensure!(
         replayed.status.code().is_some_and(|code| code <= 1),
         "e2fsck: {}",
         String::from_utf8_lossy(&replayed.stdout)
