@@ -28,7 +28,9 @@ function read(text) {
 
 /** Starts a leak and reads its rate off the page. */
 export async function leak(browser, url, check) {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("leak.mjs", import.meta.url))], { stdio: ["ignore", "pipe", "inherit"] });
+  // By its name alone: its command line is on the pictures.
+  const cwd = fileURLToPath(new URL(".", import.meta.url));
+  const child = spawn(process.execPath, ["leak.mjs"], { cwd, stdio: ["ignore", "pipe", "inherit"] });
   const said = [];
   createInterface({ input: child.stdout }).on("line", (line) => said.push(line.split(" ").map(Number)));
   const startedMs = Date.now();
@@ -44,6 +46,8 @@ export async function leak(browser, url, check) {
     const off = Math.abs(read(text) / real - 1);
     check("its rate on the page is its rate", off < 0.1, `the page says ${text}, true are ${(real / MIB).toFixed(1)} MiB/min (${(off * 100).toFixed(1)} % off)`);
   }
+  // The pictures show what is made of it with time.
+  await page.locator(`[data-pid="${child.pid}"]`, { hasText: "high" }).first().waitFor({ timeout: WITHIN_MS }).catch(() => {});
   await close();
   return { pid: child.pid, stop: () => child.kill() };
 }

@@ -11,6 +11,10 @@ import { colour, onTheme } from "./theme";
 const HEIGHT = 210;
 /** Steps of an axis of bytes: powers of two, so that its marks are round. */
 const BINARY_STEPS = Array.from({ length: 46 }, (_, power) => 2 ** power);
+/** Steps of an axis of items, of which there are no halves. */
+const WHOLE_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
+/** What a time takes beneath an axis, in pixels: "13:46:30" and some room. */
+const TIME_SPACE = 76;
 
 export interface Line {
   label: string;
@@ -93,15 +97,15 @@ export class Chart {
       width: Math.max(this.place.clientWidth, 240),
       height: HEIGHT,
       legend: { show: false },
-      padding: [8, 12, 0, 0],
+      padding: [8, TIME_SPACE / 2, 0, 0],
       cursor: { sync: { key: "process" }, drag: { x: true, y: false } },
       scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.08 : 1] } },
       axes: [
-        { ...axis, size: 30, values: (_plot, ticks) => ticks.map((tick) => tickTime(tick, drawing)) },
+        { ...axis, size: 30, space: TIME_SPACE, values: (_plot, ticks) => ticks.map((tick) => tickTime(tick, drawing)) },
         {
           ...axis,
           size: 76,
-          ...(drawing.unit === "bytes" ? { incrs: BINARY_STEPS } : {}),
+          ...(drawing.unit === "percent" ? {} : { incrs: drawing.unit === "bytes" ? BINARY_STEPS : WHOLE_STEPS }),
           values: (_plot, ticks) => ticks.map((tick) => amount(tick, drawing.unit).replace(".0 ", " ")),
         },
       ],
