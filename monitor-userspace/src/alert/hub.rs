@@ -86,7 +86,7 @@ pub(super) struct Line {
 /// The thread's state.
 pub(super) struct Hub {
     ledger: Ledger,
-    journal: Option<Journal>,
+    journal: Journal,
     lines: Vec<Line>,
     /// The channels that take their place once no message is on its way: it would be sent again.
     next: Option<(Vec<Line>, Vec<Wish>)>,
@@ -110,7 +110,7 @@ pub(super) fn now() -> Timestamp {
 /// Starts the threads; the hub's ends when it is told to, or when nobody can tell it anything any more.
 pub(super) fn spawn(
     ledger: Ledger,
-    journal: Option<Journal>,
+    journal: Journal,
     lines: Vec<Line>,
     inbox: Receiver<Order>,
 ) -> Result<Receiver<()>> {
@@ -223,13 +223,7 @@ impl Hub {
     /// Puts on the disk what changed, before anything is done because of it.
     fn keep(&mut self) {
         let changes = self.ledger.take_changes();
-        let Some(journal) = self.journal.as_mut().filter(|_| !changes.is_empty()) else { return };
-        if let Err(error) = journal.keep(&changes, self.ledger.rows()) {
-            tracing::error!(
-                "alerts are no longer kept over a restart: {error}; the agent goes on without"
-            );
-            self.journal = None;
-        }
+        self.journal.keep(&changes, self.ledger.rows());
     }
 
     /// Hands each channel that is free what it is to do next.

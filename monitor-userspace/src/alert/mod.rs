@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 use decide::{About, Ending, Ledger, Look, Message, MessageKind, Silence, Wish};
 use hub::{Line, MAX_ORDERS, Opened, Order};
-use journal::Journal;
+use journal::{Journal, Problem};
 pub use options::{ChannelOptions, Kind, LogLevel, Options};
 pub use secret::Secret;
 use tokio::sync::{broadcast::error::RecvError, oneshot};
@@ -36,7 +36,10 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Where the alerts of a running agent are told and asked. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Alerts(SyncSender<Order>);
+pub struct Alerts {
+    orders: SyncSender<Order>,
+    problem: Problem,
+}
 
 /// Ends the alerts when it is dropped.
 #[derive(Debug)]
@@ -53,32 +56,24 @@ impl Alerts {
         }
         let (orders, inbox) = sync_channel(MAX_ORDERS);
         let (lines, wishes) = open(options, &orders)?;
-        let (journal, rows) = match Journal::open(state) {
-            Ok((journal, read)) => {
-                if let Some(aside) = read.set_aside {
-                    tracing::error!(
-                        "the journal of alerts is damaged: it is now {}",
-                        aside.display()
-                    );
-                }
-                (Some(journal), read.rows)
-            }
-            Err(error) => {
-                let state = state.display();
-                tracing::warn!("alerts are not kept over a restart: {state}: {error}");
-                (None, decide::Rows::default())
-            }
-        };
-        let ledger = Ledger::new(wishes, rows, hub::now());
+        let (journal, read) = Journal::open(state);
+        if let Some(aside) = read.set_aside {
+            tracing::error!("the journal of alerts is damaged: it is now {}", aside.display());
+        }
+        let problem = journal.problem();
+        let ledger = Ledger::new(wishes, read.rows, hub::now());
         let ending = hub::spawn(ledger, journal, lines, inbox)?;
-        Ok(Some((Self(orders.clone()), Ends { orders, ending })))
+        Ok(Some((Self { orders: orders.clone(), problem }, Ends { orders, ending })))
     }
 
     /// Takes another choice of channels over, once no message is on its way. An error says what is wrong with it;
     /// everything is then as it was.
     pub fn configure(&self, options: &Options) -> Result<()> {
-        let (lines, wishes) = open(options, &self.0)?;
-        self.0.try_send(Order::Channels(lines, wishes)).ok().context("alerts are behind; try again")
+        let (lines, wishes) = open(options, &self.orders)?;
+        self.orders
+            .try_send(Order::Channels(lines, wishes))
+            .ok()
+            .context("alerts are behind; try again")
     }
 
     /// Hears of all findings, until the agent ends.
@@ -103,9 +98,14 @@ impl Alerts {
         }
     }
 
+    /// What keeps alerts from being kept over a restart; `None` while all is well.
+    pub fn problem(&self) -> Option<String> {
+        self.problem.now()
+    }
+
     /// Tells the thread, unless it is far behind: then the next look tells it again.
     fn tell(&self, order: Order) {
-        if let Err(TrySendError::Full(_)) = self.0.try_send(order) {
+        if let Err(TrySendError::Full(_)) = self.orders.try_send(order) {
             tracing::warn!("alerts are behind: the disk or a channel is slow");
         }
     }
@@ -133,7 +133,7 @@ impl Alerts {
 
     async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T> {
         let (answer, answered) = oneshot::channel();
-        self.0.try_send(order(answer)).ok().context("alerts are behind; try again")?;
+        self.orders.try_send(order(answer)).ok().context("alerts are behind; try again")?;
         answered.await.context("the agent is ending")
     }
 }

@@ -30,8 +30,18 @@ pub struct Status {
     pub history: Option<HistoryState>,
     /// How its configuration was read last.
     pub configuration: Option<Configuration>,
+    /// How its alerts are; `null` where nobody is told.
+    pub alerts: Option<AlertsState>,
     /// Its own figures.
     pub stats: Option<Stats>,
+}
+
+/// How alerts are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AlertsState {
+    /// What keeps them from being kept over a restart; `null` while all is well. They are told all the same, and
+    /// writing is tried again.
+    pub problem: Option<String>,
 }
 
 /// How the configuration was read last.
@@ -84,6 +94,11 @@ async fn status(State(api): State<Api>) -> Result<Json<Status>, Problem> {
         complete: stats.as_ref().is_some_and(|stats| stats.events_lost == 0),
         history: api.history().ok().map(|history| history.health().now()),
         configuration: api.configuration(),
+        alerts: api
+            .others()
+            .alerts
+            .as_ref()
+            .map(|alerts| AlertsState { problem: alerts.problem() }),
         stats,
     }))
 }

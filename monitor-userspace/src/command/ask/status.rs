@@ -42,6 +42,10 @@ pub(super) fn status(answer: &Value, paint: Paint) -> String {
         number(&stats["agent_cpu_percent"], 1, " %")
     );
     all += &history(&answer["history"], paint);
+    if let Some(problem) = answer["alerts"]["problem"].as_str() {
+        let line = format!("alerts are not kept over a restart: {}", escape(problem));
+        let _ = writeln!(all, "{}", paint.red(&line));
+    }
     if let Some(problem) = answer["configuration"]["problem"].as_str() {
         let line =
             format!("the configuration on disk is wrong and does not count: {}", escape(problem));

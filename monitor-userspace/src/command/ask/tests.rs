@@ -21,6 +21,7 @@ fn status_says_how_much_is_watched_and_whether_anything_was_lost() {
                 "stats":{"events_seen":812,"events_lost":3,"agent_rss_anon_bytes":4194304,
                          "agent_kernel_bytes":null,"agent_cpu_percent":0.42},
                 "history":{"path":"/h","problem":"disk full","setAside":null},
+                "alerts":{"problem":"full"},
                 "configuration":{"problem":"a.toml:1: no \u001bkey"}}"#,
         )],
     );
@@ -31,6 +32,7 @@ fn status_says_how_much_is_watched_and_whether_anything_was_lost() {
          812 events taken, 3 events were lost\n\
          it takes 4.0 MiB of memory, - in the kernel, 0.4 % of a core\n\
          the history is not written: disk full\n\
+         alerts are not kept over a restart: full\n\
          the configuration on disk is wrong and does not count: a.toml:1: no \\u{1b}key\n"
     );
 }
