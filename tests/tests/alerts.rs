@@ -406,8 +406,12 @@ impl Proof {
         self.http.behave(500, Duration::ZERO);
         self.http.revive();
         self.servers = Some(self.peers.start());
-        self.say("receivers are back; HTTP answers 500 for 10 s, then takes 2 s for each");
-        sleep(Duration::from_secs(10));
+        self.say(
+            "receivers are back; HTTP answers 500 until it was asked, then takes 2 s for each",
+        );
+        wait_until(2 * MINUTE, "an attempt that HTTP turns away", || {
+            (self.http.turned_away() > 0).then_some(())
+        });
         self.http.behave(200, Duration::from_secs(2));
     }
 
