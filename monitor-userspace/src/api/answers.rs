@@ -25,6 +25,7 @@ pub(super) struct Form {
     /// Of which finding, for `explain`.
     finding: Option<String>,
     /// With findings and trends that were kept since then: `2h` or a time in RFC 3339.
+    #[schemars(length(min = 2, max = 64))]
     since: Option<String>,
     /// As text; else as JSON.
     text: bool,

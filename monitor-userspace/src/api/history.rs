@@ -28,6 +28,7 @@ struct Wanted {
     /// Of this group of processes.
     component: Option<String>,
     /// For how long, until now.
+    #[schemars(range(min = 1, max = MOST_MINUTES))]
     minutes: u32,
     /// Of coarser steps the least, the mean or the greatest.
     value: Value,

@@ -28,6 +28,7 @@ const MOST: usize = 5000;
 #[serde(default, deny_unknown_fields)]
 struct Wanted {
     /// Processes that hold most; those with open findings come with them.
+    #[schemars(range(max = MOST))]
     top: Option<usize>,
 }
 

@@ -60,7 +60,7 @@ struct Wanted {
     finding: String,
     /// For how long: `2h`.
     #[serde(rename = "for")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = r"^[1-9][0-9]{0,3}(ms|s|m|h|d)$"))]
     time: TimeSpan,
     /// Why.
     #[serde(default)]
