@@ -18,7 +18,7 @@ use super::{
     decide::{About, Alert, Backoff, Ending, Ledger, Look, Message, Silence, Wish},
     journal::Journal,
 };
-use crate::output::Timestamp;
+use crate::{host::clock, output::Timestamp};
 
 /// Orders that may wait for the thread; of findings beyond them the next look tells again.
 pub(super) const MAX_ORDERS: usize = 1024;
@@ -103,8 +103,7 @@ pub(super) struct Opened {
 
 /// The wall clock.
 pub(super) fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Timestamp(since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)))
+    Timestamp(clock::wall_ns())
 }
 
 /// Starts the threads; the hub's ends when it is told to, or when nobody can tell it anything any more.

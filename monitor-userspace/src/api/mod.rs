@@ -24,7 +24,6 @@ mod web;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
 };
 
 pub use access::Door;
@@ -49,6 +48,7 @@ use crate::{
     agent::{Desk, News},
     alert::Alerts,
     history::Handle,
+    host::clock,
     output::monitoring::Past,
 };
 
@@ -111,8 +111,8 @@ impl Api {
     /// Answers from this desk, and from the other parts of the service.
     pub fn new(desk: Desk, options: Options, token: Option<Token>, others: Others) -> Self {
         let seen = Seen::new(desk.clone());
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let events = Events::new(u64::try_from(since.as_millis()).unwrap_or_default());
+        let millis = clock::wall_ns() / 1_000_000;
+        let events = Events::new(u64::try_from(millis).unwrap_or_default());
         Self(Arc::new(Parts {
             desk,
             seen,

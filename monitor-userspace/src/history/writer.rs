@@ -16,11 +16,13 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use jiff::Timestamp as Now;
 use tokio::sync::oneshot;
 
 use super::{Health, Options, Store, StoreError, aside};
-use crate::output::{Finding, Interval, Timestamp};
+use crate::{
+    host::clock,
+    output::{Finding, Interval, Timestamp},
+};
 
 /// Notes on their way at most. Findings beyond are lost, and counted.
 const NOTES: usize = 4096;
@@ -337,5 +339,5 @@ impl Writer {
 }
 
 fn now() -> Timestamp {
-    Timestamp(i64::try_from(Now::now().as_nanosecond()).unwrap_or(i64::MAX))
+    Timestamp(clock::wall_ns())
 }

@@ -1,5 +1,5 @@
 //! The clocks of a run. Time since boot, suspend included, is the clock of the kernel's records
-//! (`bpf_ktime_get_boot_ns`); the wall clock is read once, to print it.
+//! (`bpf_ktime_get_boot_ns`); the wall clock is read once, to print it, and by the service.
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -14,6 +14,11 @@ pub fn boot_epoch_ns() -> i64 {
     let wall = read(ClockId::CLOCK_REALTIME);
     let after = read(ClockId::CLOCK_BOOTTIME);
     wall - i64::midpoint(before, after)
+}
+
+/// The wall clock, in nanoseconds since 1970.
+pub fn wall_ns() -> i64 {
+    read(ClockId::CLOCK_REALTIME)
 }
 
 /// CPU time this process has used, all threads, in nanoseconds.

@@ -20,6 +20,7 @@ use crate::{
     api::Configuration,
     config::{Change, Config, Loaded, Sources, changes},
     event::{Input, RuleFile},
+    host::clock,
     log,
     output::Timestamp,
 };
@@ -170,8 +171,7 @@ impl Live {
 }
 
 fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Timestamp(since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)))
+    Timestamp(clock::wall_ns())
 }
 
 /// Whether something that happened to a path may change what is read: it is one of the files, or

@@ -9,7 +9,6 @@ mod resource;
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
 };
 
 pub use component::RegisteredComponent;
@@ -19,6 +18,7 @@ pub use resource::Resource;
 use resource::Shelf;
 
 use super::{Problem, Route};
+use crate::host::clock;
 use crate::output::{
     Timestamp,
     monitoring::{Durations, Percentiles, Whom},
@@ -53,8 +53,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// Now, on the wall clock.
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+    Timestamp(clock::wall_ns())
 }
 
 fn minute_of(at: Timestamp) -> i64 {
