@@ -186,6 +186,8 @@ fn who_may_not_is_refused_and_who_is_slow_holds_nobody_up() {
     let refused = Command::new(binary())
         .args(["serve", "--no-ebpf", "--listen", "0.0.0.0:0", "--socket"])
         .arg(served.dir.path().join("other"))
+        .arg("--state")
+        .arg(served.dir.path().join("other-state"))
         .output()
         .unwrap();
     assert!(!refused.status.success());

@@ -93,7 +93,12 @@ pub(super) fn door_of(address: SocketAddr) -> Door {
 fn bind_unix(path: &Path) -> Result<(UnixListener, SocketName)> {
     let what = || format!("listen on {}", path.display());
     if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
+        fs::create_dir_all(dir).with_context(|| {
+            format!(
+                "make {} for the unix socket (as root, or name another with --socket)",
+                dir.display()
+            )
+        })?;
     }
     // What an agent that was killed left behind is taken over; one that answers is not.
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
