@@ -15,9 +15,6 @@ use crate::{
     serve::{self, Alone, Doors, Live, Parts, Where},
 };
 
-/// Where the agent listens if nobody says.
-pub(super) const SOCKET: &str = "/run/memwatch-ebpf/memwatch-ebpf.sock";
-
 /// How the service runs. What is not said here is as the configuration says.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Serve {

@@ -26,6 +26,6 @@ pub use fault::{Fault, Faults};
 pub use layer::{Key, Layers, Leaf, Origin, is_secret, shown};
 pub use load::{Loaded, Place, Sources};
 pub use profile::Profile;
-pub use sections::{Component, Config, LogLevel, Serve, Watch};
+pub use sections::{Component, Config, LogLevel, SOCKET, Serve, Watch};
 pub use thresholds::{Thresholds, rules_of_thresholds};
 pub use units::{ByteSize, TimeSpan};

@@ -10,7 +10,8 @@ use crate::cli::Stacks;
 /// Where the service listens if nobody says.
 const LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9890);
-const SOCKET: &str = "/run/memwatch-ebpf/memwatch-ebpf.sock";
+/// The unix socket if nobody says.
+pub const SOCKET: &str = "/run/memwatch-ebpf/memwatch-ebpf.sock";
 
 /// Everything that can be set. A part of the service adds its section here, as one line.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -20,10 +20,11 @@ pub use figures::Period;
 pub(super) use question::{Form, has_colour, judged, look_yourself, question};
 use serde_json::Value;
 
-use super::{output_to, serve::SOCKET, watch};
+use super::{output_to, watch};
 use crate::{
     cli::Cli,
     client::{Address, Client, NoAgent, Unknown},
+    config::SOCKET,
     sink::Paint,
 };
 

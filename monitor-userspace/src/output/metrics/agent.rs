@@ -4,7 +4,7 @@ use super::{
     super::{Stats, View},
     page::{
         Kind::{Counter, Gauge, Info},
-        Labels, Measure, Page,
+        Labels, Measure, Page, counter, gauge,
     },
 };
 
@@ -46,22 +46,6 @@ const MEASURES: &[Measure<Stats>] = &[
         Some(it.reading_cpu_percent? / 100.0)
     }),
 ];
-
-const fn counter(
-    name: &'static str,
-    help: &'static str,
-    of: fn(&Stats) -> Option<f64>,
-) -> Measure<Stats> {
-    Measure { name, kind: Counter, help, of }
-}
-
-const fn gauge(
-    name: &'static str,
-    help: &'static str,
-    of: fn(&Stats) -> Option<f64>,
-) -> Measure<Stats> {
-    Measure { name, kind: Gauge, help, of }
-}
 
 /// Writes them.
 pub(super) fn write(page: &mut Page, view: &View, version: &str) {

@@ -3,10 +3,7 @@
 use super::{
     super::{ComponentSnapshot, View},
     host::{stalls, write_stalls},
-    page::{
-        Kind::{Counter, Gauge},
-        Labels, Measure, Page,
-    },
+    page::{Kind::Counter, Labels, Measure, Page, gauge},
 };
 
 /// Components that are told; of more, those that hold most.
@@ -60,14 +57,6 @@ const MEASURES: &[Measure<ComponentSnapshot>] = &[
         of: |it| count(it.oom_kills),
     },
 ];
-
-const fn gauge(
-    name: &'static str,
-    help: &'static str,
-    of: fn(&ComponentSnapshot) -> Option<f64>,
-) -> Measure<ComponentSnapshot> {
-    Measure { name, kind: Gauge, help, of }
-}
 
 fn count(value: Option<u64>) -> Option<f64> {
     value.map(|value| value as f64)

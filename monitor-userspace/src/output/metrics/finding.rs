@@ -4,8 +4,8 @@ use super::{
     super::{Finding, FindingState, Severity, View},
     host::labelled,
     page::{
-        Kind::{Counter, Gauge, Info},
-        Labels, Measure, Page,
+        Kind::{Counter, Info},
+        Labels, Measure, Page, gauge,
     },
 };
 
@@ -27,14 +27,6 @@ const MEASURES: &[Measure<Finding>] = &[
         |it| Some(it.forecast.as_ref()?.at.0 as f64 / 1e9),
     ),
 ];
-
-const fn gauge(
-    name: &'static str,
-    help: &'static str,
-    of: fn(&Finding) -> Option<f64>,
-) -> Measure<Finding> {
-    Measure { name, kind: Gauge, help, of }
-}
 
 fn rate(finding: &Finding, unit: &str) -> Option<f64> {
     Some(finding.rate_per_min? / 60.0).filter(|_| finding.rate_unit == Some(unit))

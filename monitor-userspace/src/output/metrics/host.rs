@@ -4,7 +4,7 @@ use super::{
     super::{HostSnapshot, View},
     page::{
         Kind::{Counter, Gauge},
-        Labels, Measure, Page,
+        Labels, Measure, Page, gauge,
     },
 };
 use crate::event::Pressures;
@@ -29,14 +29,6 @@ const MEASURES: &[Measure<HostSnapshot>] = &[
         Some(it.cpu_percent? / 100.0)
     }),
 ];
-
-const fn gauge(
-    name: &'static str,
-    help: &'static str,
-    of: fn(&HostSnapshot) -> Option<f64>,
-) -> Measure<HostSnapshot> {
-    Measure { name, kind: Gauge, help, of }
-}
 
 /// Writes it, once it was read.
 pub(super) fn write(page: &mut Page, view: &View) {

@@ -44,6 +44,24 @@ pub(super) struct Measure<T> {
     pub(super) of: fn(&T) -> Option<f64>,
 }
 
+/// What goes up and down.
+pub(super) const fn gauge<T>(
+    name: &'static str,
+    help: &'static str,
+    of: fn(&T) -> Option<f64>,
+) -> Measure<T> {
+    Measure { name, kind: Kind::Gauge, help, of }
+}
+
+/// What only rises.
+pub(super) const fn counter<T>(
+    name: &'static str,
+    help: &'static str,
+    of: fn(&T) -> Option<f64>,
+) -> Measure<T> {
+    Measure { name, kind: Kind::Counter, help, of }
+}
+
 /// Labels of a sample, rendered.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Labels(String);

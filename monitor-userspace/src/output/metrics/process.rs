@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{Snapshot, View},
-    page::{
-        Kind::{Counter, Gauge},
-        Labels, Measure, Page,
-    },
+    page::{Kind::Counter, Labels, Measure, Page, gauge},
 };
 
 const MEASURES: &[Measure<Snapshot>] = &[
@@ -58,14 +55,6 @@ const MEASURES: &[Measure<Snapshot>] = &[
         Some(it.start_time?.0 as f64 / 1e9)
     }),
 ];
-
-const fn gauge(
-    name: &'static str,
-    help: &'static str,
-    of: fn(&Snapshot) -> Option<f64>,
-) -> Measure<Snapshot> {
-    Measure { name, kind: Gauge, help, of }
-}
 
 fn bytes(value: Option<u64>) -> Option<f64> {
     value.map(|value| value as f64)
